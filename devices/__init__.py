@@ -1,0 +1,1 @@
+"""Tango device servers, a folder for each kind of device."""

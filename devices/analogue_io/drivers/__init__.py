@@ -1,0 +1,1 @@
+"""Units with analogue inputs and outputs, one file per hardware."""

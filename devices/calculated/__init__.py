@@ -1,0 +1,1 @@
+"""Calculated counters: formulas over other counters, worked out at each point of a scan."""

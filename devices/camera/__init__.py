@@ -1,0 +1,1 @@
+"""Cameras: frames, and numbers computed from regions of them."""

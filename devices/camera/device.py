@@ -1,0 +1,287 @@
+"""The Tango device of a camera."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import tango
+
+from ronda.devices.camera.analysis import NOWHERE, beam_position, region_statistics
+from ronda.devices.camera.contract import Camera, Capabilities, Setup
+from ronda.devices.detector import DetectorDevice, Reading
+from ronda.devices.device import attribute
+from ronda.devices.measurement import Measurement, OwnChannel
+from ronda.framework.errors import BadValue, Busy, HardwareFault, NotReady, OutOfRange
+from ronda.framework.tango.names import CameraAttribute
+
+IMAGE = "image"
+
+STATISTICS = ("sum", "avg", "std", "min", "max")
+
+POSITION_UNITS = {"x": "pixel", "y": "pixel", "fwhm_x": "pixel", "fwhm_y": "pixel", "intensity": "", "peak": ""}
+
+LARGEST_SIDE = 16384
+
+
+class CameraDevice(DetectorDevice):
+    """A camera: frames, numbers of their regions of interest, and the position of the beam."""
+
+    kind: ClassVar[str] = "camera"
+    contract: ClassVar[type[Camera]] = Camera
+
+    # -- what each detector fills
+
+    def opened(self) -> None:
+        """Nothing is known about the camera yet."""
+        self._known: Capabilities | None = None
+        self._setup: Setup | None = None
+        self._frame: npt.NDArray[Any] | None = None
+        super().opened()
+
+    def learn(self) -> None:
+        """Ask what the camera can."""
+        self._known = self._driver.capabilities()
+
+    def time_limits(self) -> tuple[float, float]:
+        """The exposures that it can take."""
+        return self._capabilities.exposures
+
+    def check_settings(self) -> None:
+        """Binning, region and regions of interest must be possible."""
+        rows, columns = self._wanted(1.0).shape
+        for name, roi in self.parameters.rois.items():
+            if roi.x + roi.width > columns or roi.y + roi.height > rows:
+                raise OutOfRange(
+                    f"{self.label}: the region {name} (x {roi.x}, y {roi.y}, {roi.width} x {roi.height}) does not lie "
+                    f"on the frame of {columns} x {rows} pixels; change or remove it"
+                )
+        if self.frame_memory() < 2 * self._frame_bytes(rows, columns):
+            raise OutOfRange(
+                f"{self.label}: frame_memory {self.parameters.frame_memory:g} MB holds less than two frames of "
+                f"{self._frame_bytes(rows, columns) / 1e6:.3g} MB; give it more in the YAML"
+            )
+
+    def read_out_time(self) -> float:
+        """Until the frame can be read."""
+        return self._capabilities.read_out
+
+    def set_up(self, seconds: float) -> None:
+        """Prepare the camera."""
+        if "software" not in self._capabilities.triggers:
+            raise NotReady(
+                f"{self.label}: step scans start each frame by software, this camera can only be started by "
+                f"{' and '.join(self._capabilities.triggers)} triggers"
+            )
+        setup = self._wanted(seconds)
+        self._driver.prepare(setup)
+        self._setup = setup
+
+    def fetch(self) -> npt.NDArray[Any]:
+        """The frame."""
+        frame: npt.NDArray[Any] = self._driver.read()
+        setup = self._setup
+        if setup is not None and frame.shape != setup.shape:
+            raise HardwareFault(
+                f"{self.label}: the camera gave a frame of {frame.shape[1]} x {frame.shape[0]} pixels, it was set to "
+                f"{setup.shape[1]} x {setup.shape[0]}; somebody else uses it"
+            )
+        return frame
+
+    def evaluate(self, raw: Any, wanted: frozenset[str] | None) -> Measurement:
+        """The frame's regions and the beam on it."""
+        numbers: dict[str, float] = {}
+        for name, roi in self.parameters.rois.items():
+            if wanted is None or any(f"{name}_{each}" in wanted for each in STATISTICS):
+                region = raw[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
+                numbers |= {f"{name}_{each}": value for each, value in region_statistics(region).items()}
+        if self.parameters.beam_position and (wanted is None or not wanted.isdisjoint(NOWHERE)):
+            numbers |= beam_position(raw)
+        setup = self._setup
+        return Measurement(numbers, {IMAGE: raw}, setup.exposure if setup is not None else 0.0)
+
+    def own_channels(self, exposure: float) -> Sequence[OwnChannel]:
+        """Numbers of each region, of the beam, then the frame."""
+        found = [
+            OwnChannel(
+                f"{name}_{each}",
+                fields={
+                    "roi": {"value": [roi.x, roi.y, roi.width, roi.height], "unit": "pixel"},
+                },
+                description=f"{each} of the pixels of the region {name} of {self.label}",
+            )
+            for name, roi in self.parameters.rois.items()
+            for each in STATISTICS
+        ]
+        if self.parameters.beam_position:
+            found += [OwnChannel(name, unit=unit) for name, unit in POSITION_UNITS.items()]
+        if self._known is not None:
+            found.append(self._image_channel(exposure, self._known))
+        return found
+
+    def latest(self, measurement: Measurement) -> None:
+        """Keep the frame for viewers."""
+        self._frame = measurement.arrays[IMAGE]
+
+    def frame_memory(self) -> int:
+        """As in the YAML."""
+        return int(1e6 * self.parameters.frame_memory)
+
+    # -- attributes
+
+    @attribute(
+        name=CameraAttribute.IMAGE, dtype=((np.uint32,),), max_dim_x=LARGEST_SIDE, max_dim_y=LARGEST_SIDE, events=False
+    )
+    def image(self) -> Reading:
+        """The latest frame; made ready only when somebody asks."""
+        frame = self._frame
+        if frame is None:
+            return np.zeros((1, 1), np.uint32), self._when, tango.AttrQuality.ATTR_INVALID
+        return frame.astype(np.uint32), self._when, tango.AttrQuality.ATTR_VALID
+
+    @attribute(name=CameraAttribute.WIDTH, dtype=int, unit="pixel", events=False)
+    def width(self) -> int:
+        """Columns of the next frame."""
+        return self._wanted(1.0).shape[1]
+
+    @attribute(name=CameraAttribute.HEIGHT, dtype=int, unit="pixel", events=False)
+    def height(self) -> int:
+        """Rows of the next frame."""
+        return self._wanted(1.0).shape[0]
+
+    @attribute(name=CameraAttribute.CAPABILITIES, dtype=str, events=False)
+    def capabilities(self) -> str:
+        """What the camera can, as JSON."""
+        return json.dumps(asdict(self._capabilities))
+
+    @attribute(name=CameraAttribute.BINNING, dtype=int, events=False)
+    def binning(self) -> int:
+        """Side of the squares of pixels that are read as one."""
+        return int(self.parameters.binning)
+
+    @binning.setter
+    def write_binning(self, value: int) -> None:
+        """Set the binning."""
+        self._change("binning", int(value), self._wanted(1.0, binning=int(value)))
+
+    @attribute(name=CameraAttribute.READ_OUT_REGION, dtype=(int,), max_dim_x=4, unit="pixel", events=False)
+    def read_out_region(self) -> list[int]:
+        """Part of the sensor that is read: first column and row, number of columns and rows."""
+        return list(self._wanted(1.0).region)
+
+    @read_out_region.setter
+    def write_read_out_region(self, value: Sequence[int]) -> None:
+        """Set the part of the sensor that is read."""
+        region = [int(number) for number in value]
+        if len(region) != 4:
+            raise BadValue(
+                f"{self.label}: the read-out region is first column and row, number of columns and rows, not {region}"
+            )
+        self._change("read_out_region", region, self._wanted(1.0, region=region))
+
+    @attribute(name=CameraAttribute.BEAM_POSITION, dtype=bool, events=False)
+    def beam_position_measured(self) -> bool:
+        """Whether position, width and intensity of the brightest spot are counters."""
+        return bool(self.parameters.beam_position)
+
+    @beam_position_measured.setter
+    def write_beam_position_measured(self, value: bool) -> None:
+        """Say whether they are."""
+        self._change("beam_position", bool(value), None)
+
+    # -- tools
+
+    @property
+    def _capabilities(self) -> Capabilities:
+        if self._known is None:
+            raise NotReady(f"{self.label}: what the camera can is not known yet: {self.get_status()}")
+        return self._known
+
+    def _change_regions(self, regions: Mapping[str, Any]) -> None:
+        self._require_on_frame(regions)
+        super()._change_regions(regions)
+
+    def _require_on_frame(self, regions: Mapping[str, Any]) -> None:
+        if self._known is None:
+            return
+        rows, columns = self._wanted(1.0).shape
+        for name, told in regions.items():
+            try:
+                out = told["x"] + told["width"] > columns or told["y"] + told["height"] > rows
+            except (KeyError, TypeError):
+                continue  # the settings' own check says what is wrong
+            if out:
+                raise OutOfRange(
+                    f"{self.label}: the region {name} would not lie on the frame of {columns} x {rows} pixels"
+                )
+
+    def _change(self, key: str, value: Any, setup: Setup | None) -> None:
+        if self.in_scan:
+            raise Busy(f"{self.label}: takes part in a scan; change {key} after it")
+        if setup is not None:
+            rows, columns = setup.shape
+            for name, roi in self.parameters.rois.items():
+                if roi.x + roi.width > columns or roi.y + roi.height > rows:
+                    raise OutOfRange(
+                        f"{self.label}: with this {key} the frame has {columns} x {rows} pixels, and the region {name} "
+                        "would not lie on it; remove or change that first"
+                    )
+        self.change_settings({key: value})
+        self.settings_changed()
+
+    def _wanted(self, exposure: float, *, binning: int | None = None, region: Sequence[int] | None = None) -> Setup:
+        """How frames are taken by the settings, or with another binning or region.
+
+        Raises:
+            OutOfRange: the camera cannot do that.
+        """
+        known = self._capabilities
+        side = int(self.parameters.binning if binning is None else binning)
+        told = self.parameters.read_out_region if region is None else region
+        if side not in known.binnings:
+            raise OutOfRange(
+                f"{self.label}: binning {side} is not possible, the camera can {', '.join(map(str, known.binnings))}"
+            )
+        x, y, width, height = (0, 0, known.width, known.height) if told is None else told
+        whole = (x, y, width, height) == (0, 0, known.width, known.height)
+        if not whole and not known.regions:
+            raise OutOfRange(f"{self.label}: this camera cannot read a part of its sensor")
+        if min(x, y) < 0 or min(width, height) < side or x + width > known.width or y + height > known.height:
+            raise OutOfRange(
+                f"{self.label}: the read-out region {[x, y, width, height]} does not lie on the sensor of "
+                f"{known.width} x {known.height} pixels"
+            )
+        if width % side or height % side:
+            raise OutOfRange(
+                f"{self.label}: width and height of the read-out region ({width} x {height}) must be multiples of the "
+                f"binning {side}"
+            )
+        return Setup(exposure, side, (x, y, width, height))
+
+    def _frame_bytes(self, rows: int, columns: int) -> int:
+        return rows * columns * np.dtype(self._capabilities.dtype).itemsize
+
+    def _image_channel(self, exposure: float, known: Capabilities) -> OwnChannel:
+        setup = self._wanted(exposure)
+        fields: dict[str, Any] = {
+            "count_time": {"value": exposure, "unit": "s"},
+            "frame_time": {"value": exposure + known.read_out, "unit": "s"},
+            "bit_depth_readout": {"value": known.bits},
+            "saturation_value": {"value": 2**known.bits - 1},
+            "binning_x": {"value": setup.binning},
+            "binning_y": {"value": setup.binning},
+            "roi": {"value": list(setup.region), "unit": "pixel"},
+            "type": {"value": "pixel"},
+        }
+        if known.pixel_size:
+            for name in ("x_pixel_size", "y_pixel_size"):
+                fields[name] = {"value": known.pixel_size * setup.binning, "unit": "m"}
+        if known.model:
+            fields["model"] = {"value": known.model}
+        fields |= {f"beam_{name}": {"channel": name} for name in POSITION_UNITS if self.parameters.beam_position}
+        description = str(self.configuration.get("description", ""))
+        return OwnChannel(IMAGE, known.dtype, setup.shape, "", "reference", fields, description)

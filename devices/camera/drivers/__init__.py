@@ -1,0 +1,1 @@
+"""Cameras we can read, one file per hardware."""

@@ -1,0 +1,1 @@
+"""Counter cards and their channels."""

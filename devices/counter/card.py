@@ -1,0 +1,342 @@
+"""The Tango device of a counter card."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tango
+
+from ronda.devices.acquisition import AcquiringDevice, one_value
+from ronda.devices.counter.contract import CardReading, CounterCard
+from ronda.devices.counter.kind import entry_model
+from ronda.devices.device import attribute, command
+from ronda.devices.link import Link
+from ronda.framework.config.kinds import DeviceParameters, load_driver
+from ronda.framework.errors import Busy, HardwareFault, NotReady, OutOfRange, RondaError
+from ronda.framework.scan.orders import Order
+from ronda.framework.stream.description import Channel
+from ronda.framework.tango.names import CounterCardAttribute, CounterCardCommand, channel_attribute
+
+LOOK_PERIOD = 0.1
+"""Seconds between two looks at a card that counts for long."""
+
+LATE_PERIOD = 0.002
+"""Seconds between two looks once it should have ended."""
+
+SCAN_LATE_PERIOD = 0.0002
+"""The same in a scan, where each one is dead time."""
+
+LATE_LIMIT = 5.0
+"""Seconds after which a card that goes on counting in a scan is taken for broken."""
+
+SHORT = 0.02
+"""Exposure time in s up to which a point is counted in one go, which spares two changes of thread."""
+
+ON_ITS_WAY = 0.00005
+"""Seconds for which a question is on its way to a card at least: so much earlier it is asked."""
+
+ENOUGH = 0.9
+"""Part of the exposure time that a card must have counted; less means that somebody else has stopped it."""
+
+SHOW_PERIOD = 0.1
+"""Seconds between two events of the counts in a scan, whose points go through the stream."""
+
+MOST_CHANNELS = 4096
+
+Value = tuple[Any, float, tango.AttrQuality]
+
+
+class CardDevice(AcquiringDevice):
+    """A counter card: an integration time, Start, and the counts of its channels together and one by one."""
+
+    exposures_vary = True
+
+    # -- life
+
+    def model(self, configuration: Mapping[str, Any]) -> type[DeviceParameters]:
+        """The driver's keys and its channels."""
+        return entry_model(self._driver_class(configuration))  # type: ignore[arg-type]  # a class is hashable
+
+    def opened(self) -> None:
+        """Make the driver and let it connect."""
+        parameters = self.settings.values  # type: ignore[union-attr]  # there are settings when this is called
+        self._channels = list(parameters.channels)
+        self._time_limits: tuple[float, float] = parameters.integration_time_limits
+        self._time: float = parameters.integration_time
+        self._reading: CardReading | None = None
+        self._when = time.time()
+        self._counting = False
+        self._should_end = 0.0
+        self._stops = 0
+        self._halt: Future[None] | None = None
+        self._prepared = 0.0
+        self._shown_at = 0.0
+        self._broken_off = threading.Event()
+        self._driver: CounterCard = self._driver_class(self.configuration)(self.label, parameters)
+        self._link = Link(self._driver, self)
+        self.show(tango.DevState.UNKNOWN, f"{self.label}: connecting")
+        self.process.open(self._link)
+
+    def initialize_dynamic_attributes(self) -> None:
+        """One attribute for each channel."""
+        if self.is_open:
+            for index, channel in enumerate(self._channels):
+                self.add_attribute(self._channel_attribute(index, channel))
+                self.set_change_event(channel_attribute(channel), True, False)
+                self.set_archive_event(channel_attribute(channel), True, True)
+
+    def closing(self) -> None:
+        """Let go of the driver."""
+        self.leave_scan(f"{self.label}: was initialised anew")
+        self.process.close(self._link)
+
+    def settings_changed(self) -> None:
+        """Take changed polling periods."""
+        self._driver.parameters = self.settings.values  # type: ignore[union-attr]  # as in `opened`
+        self._link.poll_within(0.0)
+
+    def remarks(self) -> list[str]:
+        """What else is to be said in Status."""
+        return [sentence for sentence in (self._link.silence(),) if sentence]
+
+    # -- what the link asks for
+
+    def connected(self) -> None:
+        """The card answers."""
+
+    def poll(self) -> float:
+        """Look at the card; returns the seconds until the next look."""
+        if self.in_scan:
+            return LOOK_PERIOD
+        if not self._counting:
+            if not self._driver.counting():
+                self.show(tango.DevState.ON, f"{self.label}: ready")
+                return float(self._driver.parameters.idle_poll_period)
+            self._begin(0.0)  # somebody else started it, or an earlier life of ours
+        reading = self._driver.read()
+        self._reading, self._when = reading, time.time()
+        self._counting = reading.counting
+        self._tell(reading)
+        if not reading.counting:
+            self.show(tango.DevState.ON, f"{self.label}: ready")
+            return float(self._driver.parameters.idle_poll_period)
+        left = self._should_end - time.monotonic()
+        return min(max(left, LATE_PERIOD), LOOK_PERIOD) if left > -1.0 else LOOK_PERIOD
+
+    def lost(self, error: RondaError) -> None:
+        """The card does not answer: what it counts now, or counted last, is unknown."""
+        self._reading, self._counting = None, False
+        waiting = isinstance(error, NotReady)
+        self.show(tango.DevState.UNKNOWN if waiting else tango.DevState.FAULT, f"{error}; trying again")
+
+    def halt(self) -> None:
+        """Close the gate, the server ends."""
+        self._stops += 1
+        self.leave_scan(f"{self.label}: its server was stopped", wait=False)
+        if self._counting or self.in_scan:
+            self._halt = self._link.submit(self._driver.stop, urgent=True)
+
+    def at_rest(self) -> bool:
+        """Whether the gate is closed."""
+        return not self.in_scan and (self._halt is None or self._halt.done())
+
+    # -- attributes
+
+    @attribute(name=CounterCardAttribute.INTEGRATION_TIME, dtype=float, unit="s", format="%.6g")
+    def integration_time(self) -> float:
+        """How long the next acquisition counts."""
+        return self._time
+
+    @integration_time.write
+    def write_integration_time(self, value: float) -> None:
+        """Set the length of the next acquisition."""
+        shortest, longest = self._time_limits
+        if not shortest <= value <= longest:
+            raise OutOfRange(
+                f"{self.label}: cannot count for {value} s, outside the integration times [{shortest}, {longest}] s"
+            )
+        self._time = value
+        self.publish(CounterCardAttribute.INTEGRATION_TIME, value)
+
+    @attribute(name=CounterCardAttribute.ELAPSED_TIME, dtype=float, unit="s", format="%.6f")
+    def elapsed_time(self) -> Value:
+        """How long the gate has been open in this acquisition."""
+        return self._answer(lambda reading: reading.elapsed, 0.0)
+
+    @attribute(name=CounterCardAttribute.COUNTS, dtype=(float,), max_dim_x=MOST_CHANNELS, unit="count", format="%.0f")
+    def counts(self) -> Value:
+        """What the channels counted in this acquisition, in the order of ChannelNames."""
+        return self._answer(_array, np.zeros(len(self._channels)))
+
+    @attribute(name=CounterCardAttribute.CHANNEL_NAMES, dtype=(str,), max_dim_x=MOST_CHANNELS, events=False)
+    def channel_names(self) -> list[str]:
+        """Names of the channels."""
+        return self._channels
+
+    # -- commands
+
+    @command(CounterCardCommand.START)
+    def start(self) -> None:
+        """Count for the integration time; returns when the gate is open, with State RUNNING."""
+        stops, duration = self._stops, self._time
+
+        def begin() -> None:
+            if self.in_scan:
+                raise Busy(f"{self.label}: cannot start: it takes part in a scan; stop that first")
+            if self._counting:
+                raise Busy(f"{self.label}: cannot start: it is counting; stop it first")
+            if self._stops != stops:
+                raise NotReady(f"{self.label}: was stopped before it began to count")
+            self._driver.prepare(duration)
+            self._driver.start()
+            self._begin(duration)
+            self._link.poll_within(min(duration, LOOK_PERIOD))
+
+        self.wait(lambda: self._link.run(self.label, "start", begin))
+
+    @command(CounterCardCommand.STOP)
+    def stop(self) -> None:
+        """Close the gate now; the counts so far are the result. A scan that the card takes part in fails."""
+        self._stops += 1
+        if self.in_scan:
+            self.wait(lambda: self.leave_scan(f"{self.label}: was stopped by a client"))
+
+        def stop() -> None:
+            self._driver.stop()
+            self._link.poll_within(0.0)
+
+        self.wait(lambda: self._link.run_first(self.label, "stop", stop))
+
+    @command(CounterCardCommand.ABORT)
+    def abort(self) -> None:
+        """The same as Stop: a gate closes at once."""
+        self.stop()
+
+    # -- scans
+
+    def prepare_points(self, order: Order, channels: Sequence[Channel]) -> None:
+        """The exposure time must be one that the card can count for, and nobody else may count."""
+        shortest, longest = self._time_limits
+        for exposure in {order.exposure, *(exposure for _, exposure in order.exposures)}:
+            if not shortest <= exposure <= longest:
+                raise OutOfRange(
+                    f"{self.label}: cannot count for {exposure} s, outside the integration times "
+                    f"[{shortest}, {longest}] s"
+                )
+        first = order.at(order.first).exposure
+        one_value(dict.fromkeys(self._channels, 0.0), channels, "channel")
+
+        def prepare() -> None:
+            if self._counting or self._driver.counting():
+                raise Busy(f"{self.label}: cannot join a scan: it is counting; stop it first")
+            self._driver.prepare(first)
+            self._prepared = first
+
+        self._scan_channels = channels
+        self._broken_off.clear()
+        self._link.run(self.label, "join a scan", prepare)
+
+    def measure(self, order: Order, index: int) -> dict[str, float]:
+        """Count one point of a scan."""
+        what, driver = f"count point {index}", self._driver
+        should_close = 0.0
+
+        def begin() -> CardReading | None:
+            nonlocal should_close
+            if order.exposure != self._prepared:
+                driver.prepare(order.exposure)
+                self._prepared = order.exposure
+            asked = time.monotonic()
+            driver.start()
+            answered = time.monotonic()
+            should_close = (asked + answered) / 2 + order.exposure  # the gate opened somewhere in between
+            if order.exposure > SHORT:
+                return None
+            # so short that nobody else minds waiting for the instrument
+            time.sleep(max(should_close - ON_ITS_WAY - answered, 0.0))
+            give_up = time.monotonic() + SHORT
+            while (reading := driver.read()).counting and time.monotonic() < give_up:
+                pass  # asking takes the instrument some time anyway
+            return reading
+
+        reading = self._link.run(self.label, what, begin)
+        if reading is None:
+            self._broken_off.wait(max(should_close - time.monotonic(), 0.0))
+        deadline = time.monotonic() + LATE_LIMIT
+        while reading is None or reading.counting:
+            if self._broken_off.is_set():
+                self._link.run(self.label, "stop", driver.stop)
+            elif time.monotonic() > deadline:
+                raise HardwareFault(
+                    f"{self.label}: still counts {LATE_LIMIT:g} s after the {order.exposure:g} s of point {index}"
+                )
+            elif reading is not None:
+                time.sleep(SCAN_LATE_PERIOD)
+            reading = self._link.run(self.label, what, driver.read)
+        if reading.elapsed < ENOUGH * order.exposure and not self._broken_off.is_set():
+            raise HardwareFault(
+                f"{self.label}: counted {reading.elapsed:.6g} s of {order.exposure:.6g} s at point {index}; "
+                "somebody else uses the card"
+            )
+        self._reading, self._when = reading, time.time()
+        if self._when - self._shown_at > SHOW_PERIOD:
+            self._shown_at = self._when
+            self._tell(reading)
+        return one_value(dict(zip(self._channels, reading.values, strict=True)), self._scan_channels, "channel")
+
+    def break_off(self) -> None:
+        """Close the gate before its time."""
+        self._broken_off.set()
+
+    def scan_left(self) -> None:
+        """Show the last counts."""
+        if self._link.error is None:
+            if self._reading is not None:
+                self._tell(self._reading)
+            self.show(tango.DevState.ON, f"{self.label}: ready")
+        self._link.poll_within(0.0)
+
+    # -- tools
+
+    def _begin(self, duration: float) -> None:
+        """The gate has opened: nothing of the acquisition before is left to be read."""
+        self._reading, self._when = CardReading(True, 0.0, [0.0] * len(self._channels)), time.time()
+        self._counting = True
+        self._should_end = time.monotonic() + duration
+        self.show(tango.DevState.RUNNING, f"{self.label}: counting")
+
+    def _tell(self, reading: CardReading) -> None:
+        quality = self._quality(reading)
+        self.publish(CounterCardAttribute.ELAPSED_TIME, reading.elapsed, self._when, quality)
+        self.publish(CounterCardAttribute.COUNTS, _array(reading), self._when, quality)
+        for channel, value in zip(self._channels, reading.values, strict=True):
+            self.publish(channel_attribute(channel), value, self._when, quality)
+
+    def _answer(self, of: Callable[[CardReading], Any], nothing: Any) -> Value:
+        reading = self._reading
+        if reading is None:
+            return nothing, self._when, tango.AttrQuality.ATTR_INVALID
+        return of(reading), self._when, self._quality(reading)
+
+    def _quality(self, reading: CardReading) -> tango.AttrQuality:
+        return tango.AttrQuality.ATTR_CHANGING if reading.counting else tango.AttrQuality.ATTR_VALID
+
+    def _channel_attribute(self, index: int, channel: str) -> Any:
+        def value(device: CardDevice, _: Any) -> Value:
+            return device._answer(lambda reading: reading.values[index], 0.0)
+
+        description = self.settings.values.channels[channel].description  # type: ignore[union-attr]  # as in `opened`
+        return attribute(fget=value, name=channel_attribute(channel), dtype=float, unit="count", doc=description)
+
+    def _driver_class(self, configuration: Mapping[str, Any]) -> type[CounterCard]:
+        return load_driver("counter", str(configuration.get("driver")), CounterCard)
+
+
+def _array(reading: CardReading) -> npt.NDArray[np.float64]:
+    return np.asarray(reading.values, dtype=np.float64)

@@ -1,0 +1,113 @@
+"""What a driver of a counter card provides: a card whose channels count together while its gate is open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic import model_validator
+
+from ronda.devices.attributes import AlarmParameters, ArchiveParameters
+from ronda.devices.driver import Driver
+from ronda.framework.config.failure import OnFailure, on_failure
+from ronda.framework.config.hooks import Hooks, hooks_after_scan, hooks_before_scan
+from ronda.framework.config.kinds import DeviceParameters
+from ronda.framework.config.parameters import Parameters, parameter
+
+Channel = int | str
+"""How a card calls a channel: its number, or whatever the driver's manual says."""
+
+
+class ChannelParameters(Parameters):
+    """One channel. A driver that needs more keys derives its own `ChannelParameters` from this."""
+
+    channel: Channel = parameter("Which channel of the card it is")
+    description: str = parameter("What it counts, in words", "", live=True)
+    unit: str = parameter("What its values are in", "count", min_length=1)
+    digits: int = parameter("Digits shown after the decimal point", 0, ge=0, le=12)
+    archive: ArchiveParameters | None = parameter("When an archiver stores the value", None)
+    alarms: AlarmParameters | None = parameter("Which values clients shall see as alarming", None)
+
+
+class CardParameters(DeviceParameters):
+    """A counter card. A driver adds the keys that it needs, such as `address`."""
+
+    integration_time: float = parameter("Integration time after a start of the server", 1.0, unit="s", gt=0)
+    integration_time_limits: tuple[float, float] = parameter(
+        "Shortest and longest integration time that may be set", (1e-4, 1e5), unit="s"
+    )
+    idle_poll_period: float = parameter(
+        "Time between two looks at the card while it does not count", 1.0, unit="s", ge=0.1, le=60, live=True
+    )
+
+    on_failure: OnFailure = on_failure()
+    before_scan: Hooks = hooks_before_scan()
+    after_scan: Hooks = hooks_after_scan()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> CardParameters:
+        shortest, longest = self.integration_time_limits
+        if not 0 < shortest <= self.integration_time <= longest:
+            raise ValueError(
+                f"the integration time {self.integration_time} s is outside integration_time_limits "
+                f"[{shortest}, {longest}] s"
+            )
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class CardReading:
+    """What a card counted.
+
+    Attributes:
+        counting: whether the gate is open.
+        elapsed: how long the gate has been open, in s.
+        values: one for each channel in use, in the order of `CounterCard.channels`.
+    """
+
+    counting: bool
+    elapsed: float
+    values: Sequence[float]
+
+
+class CounterCard(Driver):
+    """One counter card, its gate timed by the card itself.
+
+    Attributes:
+        ChannelParameters: model of a channel of this card.
+        channels: parameters of the channels in use, by name.
+        integration_time: how long the gate opens, in s.
+    """
+
+    Parameters: ClassVar[type[CardParameters]] = CardParameters
+    ChannelParameters: ClassVar[type[ChannelParameters]] = ChannelParameters
+
+    def __init__(self, name: str, parameters: Any) -> None:
+        super().__init__(name, parameters)
+        self.channels: Mapping[str, Any] = parameters.channels
+        self.integration_time: float = parameters.integration_time
+
+    def prepare(self, integration_time: float) -> None:
+        """Get ready for an acquisition of this length (s)."""
+        self.integration_time = integration_time
+
+    def start(self) -> None:
+        """Clear all channels and open the gate for the time prepared; returns when it is open.
+
+        Raises:
+            HardwareFault: the card refuses.
+        """
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """Close the gate now; what was counted stays. Harmless when it is closed."""
+        raise NotImplementedError
+
+    def counting(self) -> bool:
+        """Whether the gate is open."""
+        raise NotImplementedError
+
+    def read(self) -> CardReading:
+        """What was counted since the latest start, all channels in the order of `channels`."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""Counter cards we can read, one file per hardware."""

@@ -1,0 +1,53 @@
+"""Driver for the simulated counter card."""
+
+from __future__ import annotations
+
+from ronda.devices.counter.contract import CardParameters, CardReading, ChannelParameters, CounterCard
+from ronda.devices.simulator import SimulatorLine
+from ronda.framework.config.parameters import Address, parameter
+
+
+class SimulatedCardParameters(CardParameters):
+    """A simulated counter card."""
+
+    address: Address = parameter("Where it listens, HOST:PORT or simulator:NAME")
+    timeout: float = parameter("Longest wait for an answer", 1.0, unit="s", gt=0, le=60)
+
+
+class SimulatedChannelParameters(ChannelParameters):
+    """A channel of a simulated counter card."""
+
+    channel: int = parameter("Number of the channel", ge=1)
+
+
+class SimulatedCard(CounterCard):
+    """Speaks lines such as `START 0.1`."""
+
+    Parameters = SimulatedCardParameters
+    ChannelParameters = SimulatedChannelParameters
+
+    def connect(self) -> None:
+        self._line = SimulatorLine(self.name, self.parameters.address, self.parameters.timeout)
+        self._line.open("RONDA-SIM-CT,1")
+
+    def disconnect(self) -> None:
+        self._line.close()
+
+    def bound(self) -> float:
+        return float(self.parameters.timeout)
+
+    def start(self) -> None:
+        self._line.ask("START", self.integration_time)
+
+    def stop(self) -> None:
+        self._line.ask("STOP")
+
+    def counting(self) -> bool:
+        return self._line.ask("STATUS?").startswith("COUNTING")
+
+    def read(self) -> CardReading:
+        status, counts = self._line.ask_all("STATUS?", "READ?")  # in this order: values read after the end are final
+        elapsed, *values = map(float, counts.split(","))
+        return CardReading(
+            status.startswith("COUNTING"), elapsed, [values[each.channel - 1] for each in self.channels.values()]
+        )

@@ -1,0 +1,95 @@
+"""The kind `counter`: a card entry in YAML becomes one CounterCard, with an attribute for each of its channels."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Any, ClassVar
+
+from pydantic import create_model, model_validator
+
+from ronda.devices.attributes import limit_properties
+from ronda.devices.counter.contract import CardParameters, ChannelParameters, CounterCard
+from ronda.devices.driver import marked_keys
+from ronda.framework.config.beamline import NAME_PATTERN
+from ronda.framework.config.kinds import DeviceParameters, TangoDevice
+from ronda.framework.config.parameters import parameter
+from ronda.framework.errors import ConfigurationError
+from ronda.framework.tango.names import CounterCardAttribute, channel_attribute
+
+
+class CounterKind:
+    """How a counter card declares itself to the configuration."""
+
+    summary: ClassVar[str] = "A counter card: channels that count together"
+    contract: ClassVar[type[Any] | None] = CounterCard
+
+    def parameters(self, driver: type[Any] | None) -> type[DeviceParameters]:
+        """The driver's keys, and `channels`.
+
+        Raises:
+            ConfigurationError: no driver is given.
+        """
+        if driver is None:
+            raise ConfigurationError("a counter card needs a driver, such as `driver: simulated`")
+        return entry_model(driver)  # type: ignore[arg-type]  # a class is hashable
+
+    def devices(self, name: str, entry: DeviceParameters) -> list[TangoDevice]:
+        """The card; its channels are attributes of it."""
+        channels: dict[str, ChannelParameters] = entry.channels  # type: ignore[attr-defined]  # `parameters` added it
+        card: CardParameters = entry  # type: ignore[assignment]  # likewise
+        shortest, longest = card.integration_time_limits
+        attributes = {str(CounterCardAttribute.INTEGRATION_TIME): limit_properties(shortest, longest)}
+        for channel_name, channel in channels.items():
+            shown = {"unit": channel.unit, "format": f"%.{channel.digits}f", "label": channel_name}
+            if channel.archive is not None:
+                shown.update(channel.archive.attribute_properties())
+            if channel.alarms is not None:
+                shown.update(channel.alarms.attribute_properties())
+            attributes[channel_attribute(channel_name)] = shown
+        return [
+            TangoDevice(
+                name,
+                "counter",
+                "CounterCard",
+                "ronda.devices.counter.card:CardDevice",
+                {"name": name, **entry.model_dump(mode="json")},
+                attributes=attributes,
+                live=marked_keys(type(entry), "live"),
+                counters=tuple(channels),
+            )
+        ]
+
+
+KIND = CounterKind()
+
+ChannelName = Annotated[str, parameter("Name of a channel", pattern=NAME_PATTERN)]
+
+
+@cache
+def entry_model(driver: type[CounterCard]) -> type[DeviceParameters]:
+    """The model of a card with its channels."""
+    return create_model(
+        f"{driver.__name__}Entry",
+        __base__=driver.Parameters,
+        __doc__=driver.Parameters.__doc__,
+        __validators__={"distinct_channels": model_validator(mode="after")(_check_channels)},  # type: ignore[dict-item]
+        channels=(dict[ChannelName, driver.ChannelParameters], parameter("Its channels, by name", min_length=1)),  # type: ignore[name-defined]
+    )
+
+
+def _check_channels(entry: Any) -> Any:
+    taken: dict[Any, str] = {}
+    attributes = {str(name).lower(): "the card itself" for name in CounterCardAttribute}
+    attributes |= dict.fromkeys(("state", "status"), "the card itself")
+    for name, channel in entry.channels.items():
+        if channel.channel in taken:
+            raise ValueError(f"{taken[channel.channel]} and {name} both use channel {channel.channel}")
+        taken[channel.channel] = name
+        attribute = channel_attribute(name)
+        if attribute.lower() in attributes:
+            raise ValueError(
+                f"the channel {name} becomes the attribute {attribute}, which {attributes[attribute.lower()]} has; "
+                "choose another name"
+            )
+        attributes[attribute.lower()] = name
+    return entry

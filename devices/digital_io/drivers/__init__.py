@@ -1,0 +1,1 @@
+"""Units with digital inputs and outputs, one file per hardware."""

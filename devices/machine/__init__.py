@@ -1,0 +1,1 @@
+"""What the machine that makes the beam tells the beamline."""

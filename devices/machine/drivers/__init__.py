@@ -1,0 +1,1 @@
+"""Machines that we can ask, one file per protocol."""

@@ -1,0 +1,1 @@
+"""Spectrum analysers (MCA): spectra, and counts of their regions."""

@@ -1,0 +1,1 @@
+"""Spectrum analysers we can read, one file per hardware."""

@@ -1,0 +1,1 @@
+"""Measurement groups: what a scan measures when nobody says otherwise."""

@@ -1,0 +1,43 @@
+"""The keys of a measurement group in YAML."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from ronda.devices.sampling.parameters import AttributeName
+from ronda.framework.config.beamline import NAME_PATTERN
+from ronda.framework.config.kinds import DeviceParameters
+from ronda.framework.config.parameters import Parameters, parameter, reference
+
+Member = Annotated[str, reference("counter", "device", nominal=True)]
+
+CounterName = Annotated[str, reference("counter", nominal=True)]
+
+
+class RecordedParameters(Parameters):
+    """An attribute that is recorded with scans: a number, true or false, or text."""
+
+    attribute: AttributeName = parameter("Which attribute: DOMAIN/FAMILY/MEMBER/ATTRIBUTE or ALIAS/ATTRIBUTE")
+    unit: str = parameter("What its values are in; what Tango says if empty", "")
+    description: str = parameter("What it is, in words", "")
+
+
+RecordedName = Annotated[str, parameter("Name of a recorded attribute", pattern=NAME_PATTERN)]
+
+
+class MeasurementGroupParameters(DeviceParameters):
+    """Counters that are measured together; a scan without counters measures those of the active group."""
+
+    counters: list[Member] = parameter(
+        "What belongs to it: counters, or devices with all their counters", min_length=1, live=True
+    )
+    disabled: list[CounterName] = parameter(
+        "Counters of it that are not measured at present; `disable` and `enable` change this",
+        default_factory=list,
+        setting=True,
+    )
+    baseline: dict[RecordedName, RecordedParameters] = parameter(
+        "Attributes that scans record at their start and end while this group is the active one, by name",
+        default_factory=dict,
+        live=True,
+    )

@@ -1,0 +1,1 @@
+"""Motor controllers and their axes."""

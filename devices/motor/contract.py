@@ -1,0 +1,167 @@
+"""What a driver of a motor controller provides. Positions and velocities are in steps; a step is what it counts in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from ronda.devices.driver import Driver
+from ronda.devices.motor.parameters import AxisParameters, Channel, ControllerParameters, ReferenceMark
+from ronda.framework.errors import NotAllowed
+
+__all__ = ["AxisParameters", "AxisReading", "Channel", "ControllerParameters", "MotorController", "ReferenceMark"]
+
+
+@dataclass(frozen=True, slots=True)
+class AxisReading:
+    """What a controller says about one axis.
+
+    Attributes:
+        position: in steps.
+        moving: whether a motion runs; True from the moment `start`, `jog` or `home` returns until the axis stands, and
+            has settled if the controller itself follows an encoder.
+        powered: whether it could move.
+        low_limit: whether the limit switch at the low end of the dial is active.
+        high_limit: the same for the high end.
+        home: whether the home switch is active.
+        fault: what is wrong with it, in words; empty if nothing is.
+        encoder: in counts of the encoder; None if the axis has none, or the controller cannot tell.
+        cut_short: why the latest motion ended before its target, in the controller's words; empty if it arrived, or
+            ended at a limit switch (that is seen from the switches) or because it was told to stop.
+    """
+
+    position: float
+    moving: bool = False
+    powered: bool = True
+    low_limit: bool = False
+    high_limit: bool = False
+    home: bool = False
+    fault: str = ""
+    encoder: float | None = None
+    cut_short: str = ""
+
+
+class MotorController(Driver):
+    """One motor controller with its axes. `read`, `start` and `stop` are needed, the rest is optional.
+
+    Positive steps lead to the high end of the dial, always. A hook that the driver does not define is refused to the
+    user, in words; so is one that raises NotAllowed for an axis that lacks what it takes.
+
+    Attributes:
+        AxisParameters: model of an axis of this controller.
+        whole_steps: whether it counts in whole steps, so that a target is met to half a step only.
+        starts_together: whether the axes of one `start` begin to move together in hardware.
+        reference_marks: what `home` can search for.
+        axes: parameters of the axes in use, by channel; filled before `connect`, and when an axis is added.
+    """
+
+    Parameters: ClassVar[type[ControllerParameters]] = ControllerParameters
+    AxisParameters: ClassVar[type[AxisParameters]] = AxisParameters
+    whole_steps: ClassVar[bool] = True
+    starts_together: ClassVar[bool] = False
+    reference_marks: ClassVar[frozenset[ReferenceMark]] = frozenset()
+
+    def __init__(self, name: str, parameters: Any) -> None:
+        super().__init__(name, parameters)
+        self.axes: dict[Channel, Any] = {}
+
+    # -- what each driver does
+
+    def read(self, channels: Sequence[Channel]) -> Mapping[Channel, AxisReading]:
+        """Where these axes are and how they are; in one exchange if the controller can."""
+        raise NotImplementedError
+
+    def start(self, moves: Mapping[Channel, float]) -> None:
+        """Start axes together towards absolute positions (steps), and return without waiting for their arrival.
+
+        Raises:
+            HardwareFault: the controller refuses; then none of them moves.
+        """
+        raise NotImplementedError
+
+    def stop(self, channels: Sequence[Channel]) -> None:
+        """Decelerate and stand still, whatever motion it is; an axis that stands already stays so."""
+        raise NotImplementedError
+
+    def abort(self, channels: Sequence[Channel]) -> None:
+        """Stand still as fast as the hardware can."""
+        self.stop(channels)
+
+    # -- other motions
+
+    def jog(self, channel: Channel, velocity: float) -> None:
+        """Move at a velocity (steps/s, its sign is the direction) until stopped, or a limit switch is hit.
+
+        Called for an axis that jogs already, it changes the velocity; a controller that cannot raises HardwareFault.
+
+        Raises:
+            HardwareFault: the controller refuses; then nothing has changed.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot jog an axis")
+
+    def home(self, channel: Channel, mark: ReferenceMark, direction: int, velocity: float | None) -> None:
+        """Begin to search for a reference mark, and return; `read` says moving until the search has ended.
+
+        Where the axis stands then is the driver's matter; it need not be on the mark.
+
+        Args:
+            channel: which axis.
+            mark: one of `reference_marks`.
+            direction: in which the search begins, 1 or -1; for a limit that of the limit.
+            velocity: of the search in steps/s, positive; None for the controller's own.
+
+        Raises:
+            HardwareFault: the controller refuses; then nothing moves.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot search for a reference mark")
+
+    def home_found(self, channel: Channel) -> float | None:
+        """Where the latest search found its mark, in steps as `read` counts now; None if it was stopped.
+
+        Called once after a search has ended. A controller that redefines its position at the mark by itself
+        answers where the mark is on the new scale; the device then calls `set_position` if this is not the dial
+        position that the axis is configured with.
+
+        Raises:
+            HardwareFault: the search ended without the mark; the sentence says what happened.
+        """
+        return None
+
+    # -- settings
+
+    def set_velocity(self, channel: Channel, velocity: float) -> float:
+        """Set the velocity of later moves (steps/s); the acceleration time stays. Returns what it will really do."""
+        raise NotAllowed(f"{self.name}: the velocity cannot be set with this driver")
+
+    def velocity_range(self, channel: Channel) -> tuple[float, float]:
+        """Lowest and highest velocity that the controller can do (steps/s); asked for when it has connected."""
+        return 0.0, math.inf
+
+    def set_acceleration_time(self, channel: Channel, duration: float) -> float:
+        """Set the time from rest to full velocity (s); returns what the controller will really do."""
+        raise NotAllowed(f"{self.name}: the acceleration cannot be set with this driver")
+
+    def acceleration_time_range(self, channel: Channel) -> tuple[float, float]:
+        """Shortest and longest time from rest to full velocity that it can do (s), at the present velocity."""
+        return 0.0, math.inf
+
+    def set_position(self, channel: Channel, position: float) -> None:
+        """Make the present place count as `position` (steps), without moving. The encoder keeps its count."""
+        raise NotAllowed(f"{self.name}: the position cannot be redefined with this driver")
+
+    def set_encoder(self, channel: Channel, counts: float) -> None:
+        """Make the encoder read `counts` at the present place. The position in steps stays."""
+        raise NotAllowed(f"{self.name}: the encoder cannot be redefined with this driver")
+
+    def set_power(self, channel: Channel, on: bool) -> None:
+        """Switch the motor's current (or servo loop) on or off; on also clears a fault, where the controller can."""
+        raise NotAllowed(f"{self.name}: the power cannot be switched with this driver")
+
+    def sync(self, channel: Channel) -> None:
+        """The axis was moved by hand: let the controller find out where it is, from a sensor if it has one."""
+
+    def query(self, line: str) -> str:
+        """Send a line of the controller's own language and return the answer; for experts."""
+        raise NotAllowed(f"{self.name}: this driver offers no raw access")

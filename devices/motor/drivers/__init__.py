@@ -1,0 +1,1 @@
+"""Motor controllers we can drive, one file per hardware."""

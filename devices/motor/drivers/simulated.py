@@ -1,0 +1,141 @@
+"""Driver for the simulated motor controller."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ronda.devices.motor.contract import (
+    AxisParameters,
+    AxisReading,
+    Channel,
+    ControllerParameters,
+    MotorController,
+    ReferenceMark,
+)
+from ronda.devices.motor.parameters import DiscrepancyParameters, DiscrepancyPolicy
+from ronda.devices.simulator import SimulatorLine
+from ronda.framework.config.parameters import Address, parameter
+from ronda.framework.errors import HardwareFault
+
+MARKS = {
+    ReferenceMark.HOME_SWITCH: "HOME",
+    ReferenceMark.LOW_LIMIT: "LOW",
+    ReferenceMark.HIGH_LIMIT: "HIGH",
+    ReferenceMark.INDEX: "INDEX",
+}
+"""What the controller calls them."""
+
+
+class SimulatedParameters(ControllerParameters):
+    """A simulated motor controller."""
+
+    address: Address = parameter("Where it listens, HOST:PORT or simulator:NAME")
+    timeout: float = parameter("Longest wait for an answer", 1.0, unit="s", gt=0, le=60)
+
+
+class SimulatedAxisParameters(AxisParameters):
+    """An axis of a simulated controller."""
+
+    discrepancy: DiscrepancyParameters = parameter(
+        "What to do if it stands elsewhere than where it was seen last; simulated stages are back at their beginning "
+        "whenever their process starts anew, so this is only reported",
+        default_factory=lambda: DiscrepancyParameters(policy=DiscrepancyPolicy.REPORT),
+        live=True,
+    )
+
+
+class SimulatedController(MotorController):
+    """Speaks lines such as `MOVE 1 2000`; positions are whole steps."""
+
+    Parameters = SimulatedParameters
+    AxisParameters = SimulatedAxisParameters
+    starts_together = True
+    reference_marks = frozenset(MARKS)
+
+    def connect(self) -> None:
+        self._said: dict[str, tuple[str, AxisReading]] = {}
+        self._line = SimulatorLine(self.name, self.parameters.address, self.parameters.timeout)
+        self._line.open("RONDA-SIM-MC,1")
+
+    def disconnect(self) -> None:
+        self._line.close()
+
+    def bound(self) -> float:
+        return float(self.parameters.timeout)
+
+    def read(self, channels: Sequence[Channel]) -> Mapping[Channel, AxisReading]:
+        return dict(map(self._axis, self._line.ask("STATUS?", *channels).split(";")))
+
+    def _axis(self, said: str) -> tuple[Channel, AxisReading]:
+        number, _, rest = said.partition(",")
+        before = self._said.get(number)
+        if before is None or before[0] != rest:  # most of them stand, and say the same again and again
+            state, steps, flags, *encoder = rest.split(",")
+            before = rest, _reading(state, float(steps), int(flags), *map(float, encoder))
+            self._said[number] = before
+        return int(number), before[1]
+
+    def start(self, moves: Mapping[Channel, float]) -> None:
+        self._line.ask("MOVE", *(word for channel, steps in moves.items() for word in (channel, round(steps))))
+
+    def stop(self, channels: Sequence[Channel]) -> None:
+        self._line.ask("STOP", *channels)
+
+    def abort(self, channels: Sequence[Channel]) -> None:
+        self._line.ask("ABORT", *channels)
+
+    def jog(self, channel: Channel, velocity: float) -> None:
+        self._line.ask("JOG", channel, velocity)
+
+    def home(self, channel: Channel, mark: ReferenceMark, direction: int, velocity: float | None) -> None:
+        self._line.ask("HOME", channel, MARKS[mark], direction, *([] if velocity is None else [velocity]))
+
+    def home_found(self, channel: Channel) -> float | None:
+        outcome, _, what = self._line.ask("HOMED?", channel).partition(" ")
+        if outcome == "FAILED":
+            raise HardwareFault(what)
+        return float(what) if outcome == "FOUND" else None
+
+    def set_velocity(self, channel: Channel, velocity: float) -> float:
+        self._line.ask("VEL", channel, velocity)
+        return float(self._line.ask("VEL?", channel))
+
+    def velocity_range(self, channel: Channel) -> tuple[float, float]:
+        slowest, fastest, _, _ = self._range(channel)
+        return slowest, fastest
+
+    def set_acceleration_time(self, channel: Channel, duration: float) -> float:
+        self._line.ask("ACC", channel, duration)
+        return float(self._line.ask("ACC?", channel))
+
+    def acceleration_time_range(self, channel: Channel) -> tuple[float, float]:
+        _, _, shortest, longest = self._range(channel)
+        return shortest, longest
+
+    def set_position(self, channel: Channel, position: float) -> None:
+        self._line.ask("SETPOS", channel, round(position))
+
+    def set_encoder(self, channel: Channel, counts: float) -> None:
+        self._line.ask("SETENC", channel, counts)
+
+    def set_power(self, channel: Channel, on: bool) -> None:
+        self._line.ask("POWER", channel, "ON" if on else "OFF")
+
+    def query(self, line: str) -> str:
+        return self._line.connection.query(line)
+
+    def _range(self, channel: Channel) -> list[float]:
+        return [float(word) for word in self._line.ask("RANGE?", channel).split()]
+
+
+def _reading(state: str, steps: float, flags: int, encoder: float | None = None) -> AxisReading:
+    return AxisReading(
+        position=steps,
+        moving=state == "MOVING",
+        powered=state != "OFF",
+        low_limit=bool(flags & 1),
+        high_limit=bool(flags & 2),
+        home=bool(flags & 4),
+        fault="following fault" if state == "FAULT" else "",
+        encoder=encoder,
+    )

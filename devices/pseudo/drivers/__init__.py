@@ -1,0 +1,1 @@
+"""The calculations that come with Ronda, one a file."""

@@ -1,0 +1,1 @@
+"""Sampling counters: any attribute of any Tango device, measured in scans."""

@@ -1,0 +1,129 @@
+"""The Tango device that measures attributes of any Tango devices in scans."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import tango
+
+from ronda.devices.acquisition import AcquiringDevice
+from ronda.devices.sampling.parameters import SamplingParameters
+from ronda.framework.clients.counter import MODES
+from ronda.framework.clients.sampler import Sampler, sample_over
+from ronda.framework.config.parameters import Parameters
+from ronda.framework.errors import BadValue, NotReady, TimedOut
+from ronda.framework.scan.orders import Order
+from ronda.framework.stream.description import Channel
+
+ANSWER_LIMIT = 3.5
+"""Seconds that an attribute may keep a point waiting after its exposure."""
+
+JOIN_LIMIT = 2.0
+"""Seconds within which all attributes must have answered when a scan begins."""
+
+
+class SamplingDevice(AcquiringDevice):
+    """Measures any attribute of any Tango device over the exposure time of each point.
+
+    Each attribute is read in a thread of its own, so a slow one does not thin out the others.
+    """
+
+    exposures_vary = True
+
+    # -- life
+
+    def model(self, _: Mapping[str, object]) -> type[Parameters]:
+        """Its counters."""
+        return SamplingParameters
+
+    def opened(self) -> None:
+        """Ready at once: there is no instrument."""
+        self._broken_off = threading.Event()
+        self._readers: dict[str, _Reader] = {}
+        self.show(tango.DevState.ON, f"{self.label}: ready")
+
+    def closing(self) -> None:
+        """Leave a scan."""
+        self.leave_scan(f"{self.label}: was initialised anew")
+
+    # -- scans
+
+    def prepare_points(self, order: Order, channels: Sequence[Channel]) -> None:  # noqa: ARG002 - any time will do
+        """Reach each attribute, and see that it is a number."""
+        self._broken_off.clear()
+        self._close_readers()
+        for channel in channels:
+            address = str(channel.attributes.get("attribute", ""))
+            if not address:
+                raise BadValue(f"{self.label}: the channel {channel.name} does not say which attribute it reads")
+            mode = str(channel.attributes.get("mode", "MEAN"))
+            if mode not in MODES:
+                raise BadValue(
+                    f"{self.label}: {channel.name} cannot be sampled in the mode {mode}; give {', '.join(MODES)}"
+                )
+            self._readers[channel.name] = _Reader(address, mode)
+        deadline = time.monotonic() + JOIN_LIMIT
+        for name, first in {
+            name: reader.begin(0.0, self._broken_off) for name, reader in self._readers.items()
+        }.items():
+            self._result(name, first, deadline - time.monotonic(), "when the scan began")
+
+    def measure(self, order: Order, index: int) -> dict[str, float]:
+        """Measure one point."""
+        deadline = time.monotonic() + order.exposure + ANSWER_LIMIT
+        running = {name: reader.begin(order.exposure, self._broken_off) for name, reader in self._readers.items()}
+        return {
+            name: self._result(name, future, deadline - time.monotonic(), f"at point {index}")
+            for name, future in running.items()
+        }
+
+    def break_off(self) -> None:
+        """Read no more."""
+        self._broken_off.set()
+
+    def scan_left(self) -> None:
+        """Let the threads go."""
+        self._close_readers()
+        self.show(tango.DevState.ON, f"{self.label}: ready")
+
+    def _result(self, name: str, future: Future[float], limit: float, when: str) -> float:
+        try:
+            return future.result(max(limit, 0.0))
+        except TimeoutError as error:
+            address = self._readers[name].address
+            raise TimedOut(f"{self.label}: {address} did not answer in time {when}") from error
+
+    def _close_readers(self) -> None:
+        for reader in self._readers.values():
+            reader.close()
+        self._readers = {}
+
+
+class _Reader:
+    """Reads one attribute, in one thread: a Tango client belongs to the thread that made it."""
+
+    def __init__(self, address: str, mode: str) -> None:
+        self.address = address
+        self._mode = mode
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sampling {address}")
+        self._sampler: Sampler | None = None
+
+    def begin(self, duration: float, broken_off: threading.Event) -> Future[float]:
+        """Sample over `duration` seconds, from now on."""
+        try:
+            return self._thread.submit(self._sample, duration, broken_off)
+        except RuntimeError as error:
+            raise NotReady(f"{self.address}: is not sampled any more") from error
+
+    def close(self) -> None:
+        """Take no more; a read that hangs is left to itself."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _sample(self, duration: float, broken_off: threading.Event) -> float:
+        with tango.EnsureOmniThread():
+            if self._sampler is None:
+                self._sampler = Sampler(self.address, tango.DeviceProxy, mode=self._mode)
+            return sample_over([self._sampler], duration, broken_off.is_set)[0]

@@ -1,0 +1,1 @@
+"""Shutters that open and close the beam."""

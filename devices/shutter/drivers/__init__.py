@@ -1,0 +1,1 @@
+"""Shutters we can move, one file per hardware."""

@@ -1,0 +1,1 @@
+"""The writer: saves scans from the stream into NeXus files."""

@@ -1,0 +1,1 @@
+"""What every part stands on: configuration, services, host agent, stream, clients of our devices."""

@@ -1,0 +1,223 @@
+"""A Tango device as seen by a client: connected when first used, its failures told as errors of the closed list."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import tango
+
+from ronda.framework.errors import BadValue, OutOfRange, RondaError, TimedOut
+from ronda.framework.tango.errors import from_dev_failed
+
+T = TypeVar("T")
+
+MakeProxy = Callable[[str], Any]
+"""Makes a client of a device from its name: `tango.DeviceProxy`, or `tango.gevent.DeviceProxy` under gevent."""
+
+OUTSIDE = "API_WAttrOutsideLimit"
+"""Tango's reason for refusing a value by itself."""
+
+UNSPECIFIED = "Not specified"
+"""What Tango says for a bound that is not set."""
+
+ANSWER_LIMIT = 3.5
+"""Seconds after which a command that was only asked for is given up: a little more than Tango itself waits."""
+
+
+class Remote:
+    """One Tango device.
+
+    Attributes:
+        name: what people call it, for messages.
+        address: its Tango name.
+
+    Every method raises an error of the closed list: CommunicationFailed or TimedOut if the device does not answer,
+    NotFound if it is not known, or what the device itself reports.
+    """
+
+    def __init__(self, name: str, address: str, make_proxy: MakeProxy) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            name: what people call it.
+            address: its Tango name, or `tango://HOST:PORT/…` with it.
+            make_proxy: makes the connection when it is first needed.
+        """
+        self.name = name
+        self.address = address
+        self._make_proxy = make_proxy
+        self._connected: Any = None
+        self._written: dict[str, Any] = {}
+        self._takes: dict[str, Any] = {}
+
+    @property
+    def device(self) -> str:
+        """Its Tango name within its database, `demo/axis/samx`."""
+        return self.address.split("/", 3)[3] if "://" in self.address else self.address
+
+    @property
+    def proxy(self) -> Any:
+        """The Tango client itself."""
+        if self._connected is None:
+            try:
+                self._connected = self._make_proxy(self.address)
+            except tango.DevFailed as failed:
+                raise self._told(failed) from failed
+        return self._connected
+
+    def state(self) -> str:
+        """State, as Tango spells it: `ON`, `MOVING` …"""
+        return str(self._do(lambda: self.proxy.state()))
+
+    def status(self) -> str:
+        """What the device says about its state."""
+        return str(self._do(lambda: self.proxy.status()))
+
+    def read(self, attribute: str) -> Any:
+        """The value of an attribute; None while the device has none."""
+        return self._do(lambda: self.proxy.read_attribute(attribute)).value
+
+    def read_many(self, attributes: Sequence[str]) -> list[Any]:
+        """The values of several attributes, in one exchange; the first that fails is raised."""
+
+        def read() -> list[Any]:
+            return [answer.value for answer in self.proxy.read_attributes(list(attributes))]
+
+        return self._do(read)
+
+    def read_some(self, attributes: Sequence[str]) -> dict[str, Any]:
+        """The values of those attributes that the device has and can tell, in one exchange."""
+
+        def read() -> dict[str, Any]:
+            answers = zip(attributes, self.proxy.read_attributes(list(attributes)), strict=True)
+            return {name: answer.value for name, answer in answers if not answer.has_failed}
+
+        return self._do(read)
+
+    def properties(self, names: Sequence[str]) -> dict[str, list[str]]:
+        """Properties that the Tango database holds for the device; an empty list for one that is not there."""
+        return self._do(lambda: {name: list(found) for name, found in self.proxy.get_property(list(names)).items()})
+
+    def write(self, attribute: str, value: Any) -> None:
+        """Write an attribute.
+
+        PyTango asks the device for the attribute's type at each write unless it is given, so it is kept.
+        """
+
+        def write() -> None:
+            described = self._written.pop(attribute, None) or self.proxy.get_attribute_config(attribute)
+            try:
+                self.proxy.write_attribute(described, value)
+            except (TypeError, ValueError, OverflowError) as error:
+                takes = tango.CmdArgType.values[int(described.data_type)]
+                raise BadValue(f"{self.name}: {attribute} cannot be set to {value!r}, it takes a {takes}") from error
+            except tango.DevFailed as failed:
+                if any(each.reason == OUTSIDE for each in failed.args):  # Tango's own refusal does not say the limits
+                    raise self._outside(attribute, value) from failed
+                raise
+            self._written[attribute] = described  # not after a failure: the device may be another one by now
+
+        self._do(write)
+
+    def _outside(self, attribute: str, value: Any) -> RondaError:
+        shown = self.proxy.get_attribute_config(attribute)
+        bounds = (("at least", shown.min_value), ("at most", shown.max_value))
+        allowed = " and ".join(f"{words} {bound}" for words, bound in bounds if bound != UNSPECIFIED)
+        unit = "" if shown.unit == "No unit" else f" {shown.unit}".rstrip()
+        return OutOfRange(
+            f"{self.name}: {attribute} cannot be set to {value}{unit}, allowed is a finite number of {allowed}{unit}"
+        )
+
+    def command(self, name: str, argument: Any = None) -> Any:
+        """Run a command; returns what it answers. The type that it takes is asked for once only, as in `write`."""
+        if argument is None:
+            return self._do(lambda: self.proxy.command_inout(name))
+
+        def run() -> Any:
+            packed = self._packed(name, argument)
+            takes = self._takes.pop(name)
+            answer = self.proxy.command_inout(name, packed)
+            self._takes[name] = takes  # as in `write`
+            return answer
+
+        return self._do(run)
+
+    def attributes(self) -> Any:
+        """Tango's descriptions of all attributes."""
+        return self._do(lambda: self.proxy.attribute_list_query())
+
+    def attribute_configuration(self, attribute: str) -> Any:
+        """Tango's description of an attribute: unit, format, limits, type."""
+        return self._do(lambda: self.proxy.get_attribute_config(attribute))
+
+    def begin(self, name: str, argument: Any) -> int:
+        """Ask for a command; returns a number for `answered`."""
+        return int(self._do(lambda: self.proxy.command_inout_asynch(name, self._packed(name, argument))))
+
+    def answered(self, request: int) -> bool:
+        """Whether a command has been answered; raises what it failed with."""
+
+        def ask() -> bool:
+            try:
+                self.proxy.command_inout_reply(request)
+            except tango.AsynReplyNotArrived:
+                return False
+            return True
+
+        return self._do(ask)
+
+    def _packed(self, name: str, argument: Any) -> Any:
+        takes = self._takes[name] = self._takes.get(name) or self.proxy.command_query(name).in_type
+        packed = tango.DeviceData()
+        try:
+            packed.insert(takes, argument)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise BadValue(f"{self.name}: {name} takes a {takes}, not {argument!r}") from error
+        return packed
+
+    def _do(self, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        except tango.DevFailed as failed:
+            raise self._told(failed) from failed
+
+    def _told(self, failed: tango.DevFailed) -> RondaError:
+        """The error in our words; it begins with who."""
+        return from_dev_failed(failed, self.name)
+
+
+def side_by_side(remotes: Sequence[Remote], command: str, argument: Any) -> None:
+    """Run the same command of several devices at the same time; returns when all have answered.
+
+    Raises:
+        RondaError: the first failure, after all have answered.
+        TimedOut: one did not answer.
+    """
+    if len(remotes) == 1:
+        remotes[0].command(command, argument)
+        return
+    failures: list[RondaError] = []
+    asked: list[tuple[Remote, int]] = []
+    for remote in remotes:
+        try:
+            asked.append((remote, remote.begin(command, argument)))
+        except RondaError as error:
+            failures.append(error)
+    deadline = time.monotonic() + ANSWER_LIMIT
+    while asked:
+        waiting = []
+        for remote, request in asked:
+            try:
+                if not remote.answered(request):
+                    waiting.append((remote, request))
+            except RondaError as error:
+                failures.append(error)
+        asked = waiting
+        if asked and time.monotonic() > deadline:
+            names = ", ".join(remote.name for remote, _ in asked)
+            raise TimedOut(f"{names}: did not answer {command} within {ANSWER_LIMIT:g} s; see `ronda status`")
+        time.sleep(0.0005 if asked else 0)
+    if failures:
+        raise failures[0]

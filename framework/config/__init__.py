@@ -1,0 +1,1 @@
+"""The beamline's YAML files: reading, checking, describing, writing back."""

@@ -1,0 +1,1 @@
+"""The host agent: starts, watches and restarts the processes of this host."""

@@ -1,0 +1,1 @@
+"""Scans: which points are measured with what, and the engine that moves, triggers and waits."""

@@ -1,0 +1,1 @@
+"""What a scan found: its data by channel, where its peak is, fits, and going there."""

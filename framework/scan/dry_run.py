@@ -1,0 +1,181 @@
+"""The dry run: what scans and moves would do, checked and timed, while nothing moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from ronda.framework.clients.axis import Axis
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.errors import NotReady, RondaError
+from ronda.framework.scan.pace import Pace
+from ronda.framework.scan.plan import Plan
+from ronda.framework.scan.room import FILE_BYTES, data_size, free_space
+from ronda.framework.scan.scan import Scan
+from ronda.framework.scan.sources import sources
+from ronda.framework.scan.virtual_axes import VirtualAxes
+from ronda.framework.stream.answers import format_bytes
+from ronda.framework.stream.description import State
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a scan, or a move, would take.
+
+    Attributes:
+        command: what it is.
+        points: how many it measures; 0 for a move, None without an end.
+        motion: s that the axes need, by their velocities and accelerations.
+        exposure: s of measuring.
+        overhead: s of all the rest, waits that were asked for among it.
+        size: bytes of data, not compressed.
+        free: bytes that the writer may use; None if it is not saved, or nobody says it.
+        ranges: lowest and highest position of each real axis, with its unit.
+    """
+
+    command: str
+    points: int | None = 0
+    motion: float = 0.0
+    exposure: float = 0.0
+    overhead: float = 0.0
+    size: int = 0
+    free: int | None = None
+    ranges: Mapping[str, tuple[float, float, str]] = field(default_factory=dict)
+
+    @property
+    def duration(self) -> float:
+        """s from its begin to its end, if it has one; else of one point."""
+        return self.motion + self.exposure + self.overhead
+
+    @property
+    def fits(self) -> bool:
+        """Whether its data fit onto the disk."""
+        return self.free is None or self.free >= self.size + FILE_BYTES
+
+    def __str__(self) -> str:
+        parts = [f"{self.command}: {_time(self.duration)}"]
+        split = f"motion {_time(self.motion)}, exposure {_time(self.exposure)}, the rest {_time(self.overhead)}"
+        if self.points != 0:
+            points = "each point" if self.points is None else f"{self.points} points"
+            parts.append(f"{points} ({split}), {format_bytes(self.size)} of data")
+        if self.free is not None:
+            room = "which fits" if self.fits else "WHICH DOES NOT FIT"
+            parts.append(f"{room}, {format_bytes(max(self.free, 0))} are free")
+        parts += [f"{name} from {low:.6g} to {high:.6g} {unit}" for name, (low, high, unit) in self.ranges.items()]
+        return "; ".join(parts)
+
+    __info__ = __str__
+
+
+class DryRun:
+    """`with scans.dryrun() as plan:` - scans and moves within are checked, timed and told; nothing moves.
+
+    Attributes:
+        estimates: of all scans and moves so far.
+    """
+
+    def __init__(
+        self, beamline: Beamline, pace: Pace, tell: Callable[[str], None], ended: Callable[[], None] = lambda: None
+    ) -> None:
+        self.estimates: list[Estimate] = []
+        self._beamline = beamline
+        self._pace = pace
+        self._tell = tell
+        self._ended = ended
+        self._axes = VirtualAxes(beamline)
+
+    @property
+    def duration(self) -> float:
+        """s that all of it would take."""
+        return sum(each.duration for each in self.estimates)
+
+    def __enter__(self) -> DryRun:
+        self._beamline.dry = "does not move in a dry run, which knows mv, umv, move and scans"
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._beamline.dry = ""
+        self._ended()
+        if kind is None and len(self.estimates) != 1:
+            self._tell(f"together {_time(self.duration)}, {format_bytes(sum(each.size for each in self.estimates))}")
+
+    def setpoint(self, axis: Axis) -> float:
+        """Where an axis would stand."""
+        return self._axes.setpoint(axis)
+
+    def move(self, command: str, moves: Sequence[tuple[Axis, float]]) -> Estimate:
+        """Take axes somewhere in thought.
+
+        Raises:
+            as the move itself would.
+        """
+        times = self._axes.go([axis for axis, _ in moves], [[target for _, target in moves]])
+        return self._take(Estimate(command, 0, sum(times), 0.0, self._pace.motion * len(times), ranges=self._ranges()))
+
+    def count(self, command: str, seconds: float) -> Estimate:
+        """Count in thought."""
+        return self._take(Estimate(command, 1, 0.0, seconds, self._pace.point))
+
+    def scan(self, plan: Plan, *, save: bool) -> Estimate:
+        """Scan in thought.
+
+        Raises:
+            as the scan itself would before anything moves.
+        """
+        measuring = sources(self._beamline, plan.counters)
+        targets = [tuple(target) for target in plan.targets]
+        home = tuple(self._axes.setpoint(axis) for axis in plan.axes) if plan.relative else ()
+        if plan.relative:
+            targets = [tuple(a + b for a, b in zip(home, target, strict=True)) for target in targets]
+        motion = self._axes.go(plan.axes, targets + [home] * plan.relative)
+        number = 1 if plan.points is None else plan.points
+        exposure = sum(plan.exposures) if plan.exposures else plan.exposure * number
+        pace = self._pace
+        overhead = pace.scan + pace.point * number + pace.motion * len(motion)
+        overhead += plan.stab_time * len(targets) + plan.sleep_time * (number - 1)
+        estimate = Estimate(
+            plan.command,
+            plan.points,
+            sum(motion),
+            exposure,
+            overhead,
+            data_size(plan, measuring),
+            free_space(self._beamline) if save else None,
+            self._ranges(),
+        )
+        self._take(estimate)
+        if not estimate.fits:
+            raise NotReady(f"{plan.command}: would not fit onto the disk: {estimate}")
+        return estimate
+
+    def _take(self, estimate: Estimate) -> Estimate:
+        self.estimates.append(estimate)
+        self._tell(str(estimate))
+        return estimate
+
+    def _ranges(self) -> dict[str, tuple[float, float, str]]:
+        """Where real axes have been since this was asked last."""
+        found = {}
+        for name, one in self._axes.real.items():
+            if one.low <= one.high:
+                axis = self._beamline.objects.get(name)
+                found[name] = (one.low, one.high, axis.unit if isinstance(axis, Axis) else "")
+                one.low, one.high = float("inf"), float("-inf")
+        return found
+
+
+def learn(pace: Pace, beamline: Beamline, scan: Scan) -> None:
+    """Let a scan that has just ended show what scans cost beside motion and exposure; one that failed shows nothing."""
+    plan = scan.plan
+    if scan.state != State.COMPLETED or not plan.points or plan.relative:
+        return
+    try:
+        motion = VirtualAxes(beamline, scan.start_positions).go(plan.axes, plan.targets)
+    except RondaError:  # the axes are not what they were
+        return
+    pace.learn(scan.durations, len(motion), plan.points, sum(motion), scan.took)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds < 120 else str(timedelta(seconds=round(seconds)))

@@ -1,0 +1,71 @@
+"""Where the axes of a relative scan stood before it, and going back there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ronda.framework.clients.axis import Axis
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.scan import motion
+from ronda.framework.scan.plan import Point
+
+NEVER = lambda: None  # noqa: E731 - going back is not given up
+
+
+class Home:
+    """The positions last asked for, of the axes of a scan and of the real axes that pseudo axes stand on.
+
+    A pseudo axis alone would bring its real axes back only to what it computes; they return to what they were told.
+
+    Args:
+        beamline: knows which axes are computed from which.
+        axes: of the scan.
+
+    Attributes:
+        positions: of the axes of the scan.
+
+    Raises:
+        RondaError: one does not answer.
+    """
+
+    def __init__(self, beamline: Beamline, axes: Sequence[Axis]) -> None:
+        self.positions: Point = tuple(axis.setpoint for axis in axes)
+        self._axes = list(axes)
+        real = {one.name: one for axis in axes for one in real_axes(beamline, axis)}
+        self._real = {name: (axis, axis.setpoint) for name, axis in real.items()}
+
+    def go(self) -> None:
+        """Go back; returns when all stand.
+
+        Raises:
+            RondaError: one cannot.
+        """
+        for axis in self._axes:
+            axis.wait(motion.STOP_LIMIT)
+        motion.move(self._axes, self.positions, NEVER)
+        astray = [(axis, position) for axis, position in self._real.values() if axis.target != position]
+        if astray:
+            motion.move([axis for axis, _ in astray], [position for _, position in astray], NEVER)
+
+
+def real_axes(beamline: Beamline, axis: Axis, seen: set[str] | None = None) -> list[Axis]:
+    """The real axes below a pseudo axis; none for an axis that is real itself.
+
+    Args:
+        seen: names of those that were found already.
+    """
+    seen = set() if seen is None else seen
+    if axis.group is None:
+        return []
+    calculation: Mapping[str, Any] = beamline.configurations.get(axis.group.name.lower(), {})
+    names = calculation.get("real")
+    if not isinstance(names, Mapping):
+        return []
+    found: list[Axis] = []
+    for name in names.values():
+        one = beamline.objects.get(name)
+        if isinstance(one, Axis) and one.name not in seen:
+            seen.add(one.name)
+            found += real_axes(beamline, one, seen) or [one]
+    return found

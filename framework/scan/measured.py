@@ -1,0 +1,82 @@
+"""What is measured: the counters that somebody gave to a scan, or those of the active measurement group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.detector import Detector
+from ronda.framework.clients.device import Device
+from ronda.framework.clients.measurement_group import MeasurementGroup
+from ronda.framework.errors import BadValue
+
+Measured = Counter | Device | str
+"""What can be given to a scan: a counter, its name, a device with all its counters, or a measurement group."""
+
+
+def measured(beamline: Beamline, who: str, given: Sequence[Measured]) -> tuple[Counter, ...]:
+    """The counters that are given, each once, and those from which they are calculated; at least one.
+
+    Args:
+        beamline: whose counters they are.
+        who: name of the scan, for messages.
+        given: counters, their names, devices with all their counters, or measurement groups with those that are
+            enabled; nothing for the active measurement group, or, if the beamline has no groups, for all counters but
+            those of cameras and spectrum analysers.
+
+    Raises:
+        BadValue: something is not a counter, two of them have one name, or none is given.
+        NotFound: a name is not known.
+        NotReady: no counter of a measurement group is enabled.
+        ServiceFailed: the Tango database does not say which group is active.
+    """
+    if not given:
+        active = beamline.active_group.get()
+        plain = [counter for counter in beamline.counters() if not counter.described]
+        given = plain if active is None else [active]
+    chosen: dict[str, Counter] = {}
+    for each in given:
+        found = _counters_of(beamline, each)
+        if not found:
+            raise BadValue(f"{who}: {each!r} is not a counter; {_known(beamline)}")
+        for counter in found:
+            if chosen.setdefault(counter.name, counter) != counter:
+                raise BadValue(f"{who}: two counters are called {counter.name}; give one of them another name")
+    if not chosen:
+        raise BadValue(f"{who}: there is nothing to measure; {_known(beamline)}")
+    for counter in list(chosen.values()):
+        for name in counter.inputs:
+            if name not in chosen:
+                chosen[name] = _input_of(beamline, who, counter, name)
+            if chosen[name].formula:
+                raise BadValue(f"{who}: {counter.name} uses {name}, which is calculated itself; write its formula out")
+    return tuple(chosen.values())
+
+
+def _input_of(beamline: Beamline, who: str, calculated: Counter, name: str) -> Counter:
+    """A counter that a calculated one needs; it is measured with it."""
+    found = beamline.objects.get(name)
+    if not isinstance(found, Counter) or not found.number:
+        raise BadValue(
+            f"{who}: {calculated.name} is {calculated.formula}, and {name} is not a counter; {_known(beamline)}"
+        )
+    return found
+
+
+def _counters_of(beamline: Beamline, given: Measured) -> list[Counter]:
+    one = beamline[given] if isinstance(given, str) else given
+    if isinstance(one, Counter):
+        return [one]
+    if isinstance(one, MeasurementGroup):
+        return one.measured()
+    if isinstance(one, Detector):
+        beamline.renew_counters(one)
+    if isinstance(one, Device):
+        return [counter for counter in beamline.counters() if counter.card == one.name]
+    return []
+
+
+def _known(beamline: Beamline) -> str:
+    names = [counter.name for counter in beamline.counters()]
+    return f"give some of {', '.join(names)}" if names else "the beamline has none"

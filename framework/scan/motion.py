@@ -1,0 +1,73 @@
+"""Moving the axes of a scan to a point, together, and making sure that they are there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from ronda.framework.clients.axis import SLICE, Axis
+from ronda.framework.clients.together import orders
+from ronda.framework.errors import HardwareFault
+
+STOP_LIMIT = 10.0
+"""Seconds that axes have to come to rest after a stop."""
+
+
+def move(axes: Sequence[Axis], targets: Sequence[float], check: Callable[[], None]) -> list[float]:
+    """Move axes together; returns where they stand.
+
+    Args:
+        axes: which.
+        targets: for each where to, checked against its limits before.
+        check: called again and again while they move; raises to give up. The axes go on moving then.
+
+    Raises:
+        HardwareFault: an axis stands elsewhere than at its target.
+    """
+    for order in orders(zip(axes, targets, strict=True)):
+        order.start()
+    positions = wait(axes, check)
+    for axis, target, position in zip(axes, targets, positions, strict=True):
+        if not axis.is_at(position, target):
+            raise HardwareFault(
+                f"{axis.name}: stands at {position:.10g} {axis.unit}, not at {target:.10g} {axis.unit}: {axis.status}"
+            )
+    return positions
+
+
+def wait(axes: Sequence[Axis], check: Callable[[], None]) -> list[float]:
+    """Wait until all stand; returns where.
+
+    Raises:
+        HardwareFault: one stands with a fault.
+    """
+    while True:
+        check()
+        positions = [axis.await_rest(SLICE / len(axes)) for axis in axes]
+        found = [position for position in positions if position is not None]
+        if len(found) == len(axes):
+            return found
+
+
+def halt(axes: Sequence[Axis]) -> None:
+    """Stop those that move and wait until they stand, for a bounded time.
+
+    Raises:
+        HardwareFault: one does not come to rest.
+        CommunicationFailed, TimedOut: one does not answer; the others have been stopped.
+    """
+    failure: Exception | None = None
+    stopped = []
+    for axis in axes:
+        try:
+            if axis.is_moving():
+                axis.stop()
+                stopped.append(axis)
+        except Exception as error:  # noqa: BLE001 - the others must be stopped too
+            failure = error
+    deadline = time.monotonic() + STOP_LIMIT
+    for axis in stopped:
+        if not axis.wait(max(deadline - time.monotonic(), 0.0)):
+            raise HardwareFault(f"{axis.name}: does not come to rest within {STOP_LIMIT:g} s of a stop: {axis.status}")
+    if failure is not None:
+        raise failure

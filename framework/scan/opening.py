@@ -1,0 +1,182 @@
+"""What a scan says about itself in the stream when it is opened: its channels, and what stands in its file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.errors import BadValue
+from ronda.framework.nexus import words
+from ronda.framework.nexus.layout import require_definition
+from ronda.framework.policy.policy import Belonging
+from ronda.framework.scan.baseline import Baseline
+from ronda.framework.scan.detector_settings import DetectorSettings
+from ronda.framework.scan.durations import durations_device
+from ronda.framework.scan.plan import Plan, Point
+from ronda.framework.scan.positions import positions
+from ronda.framework.scan.sources import Source
+from ronda.framework.stream.description import Channel, Description, Device
+from ronda.framework.stream.fill import EACH_POINT
+
+OWN = "scan"
+"""Name of the source of what the engine itself knows: positions and times."""
+
+ELAPSED = "elapsed_time"
+"""Channel of the seconds from the first trigger to each one."""
+
+
+class Opening(NamedTuple):
+    """What a scan is opened with.
+
+    Attributes:
+        description: for the stream.
+        units: of each channel by name, in the order of a table: axes (or elapsed time) first, then counters.
+        start_positions: where all axes of the beamline stand.
+    """
+
+    description: Description
+    units: dict[str, str]
+    start_positions: dict[str, float]
+
+
+def opening(
+    beamline: Beamline,
+    plan: Plan,
+    measuring: Sequence[Source],
+    constants: Mapping[str, Sequence[int]],
+    *,
+    consumers: Sequence[str],
+    session: str,
+    user: str,
+    belonging: Belonging,
+    baseline: Baseline,
+    home: Point,
+    suspenders: Sequence[str],
+    after_scan: Sequence[Mapping[str, Any]],
+) -> Opening:
+    """Ask all axes where they stand, and describe the scan.
+
+    Args:
+        beamline: where it happens.
+        plan: what it is to do.
+        measuring: the devices that measure.
+        constants: what the scan publishes for its definition, by channel, see `constants_of_points`.
+        consumers: who must not lose anything of it.
+        session, user: stand in its description.
+        belonging: where its data belong.
+        baseline: what is recorded besides.
+        home: where the axes of a relative scan were sent last; empty for others.
+        suspenders: what can let it wait, for people.
+        after_scan: hooks that are to be run when it has ended.
+
+    Raises:
+        BadValue: its channels do not fit its application definition.
+    """
+    place = belonging.place
+    metadata = {**belonging.metadata, **plan.attributes.get(words.METADATA, {})}
+    asked = DetectorSettings(beamline, measuring)
+    axes = beamline.axes()
+    start = positions(axes)
+    recorded = baseline.begin()
+    units = {axis.name: axis.unit for axis in axes}
+    moved = plan.axes
+    own = [Channel(axis.name, unit=axis.unit, attributes={words.ROLE: words.POSITIONER}) for axis in moved]
+    own.append(Channel(ELAPSED, unit="s", attributes={} if moved else {words.ROLE: words.POSITIONER}))
+    constant = [Channel(name, "<i4") for name in constants]
+    known = [Channel(name, unit=unit) for name, (unit, _) in plan.known().items()]
+    flags = [Channel(words.PLANNED, "<i4"), Channel(words.VALID, "|u1")] if suspenders else []
+    measured = _with_settings(plan, [source.described(plan.exposure) for source in measuring], asked.begin())
+    devices = [Device(OWN, [*own, *constant, *known, *flags], {EACH_POINT: True}), *measured]
+    if start:
+        devices.append(Device(words.POSITIONERS_END, [_at_end(name, units) for name in start]))
+    devices += [device] if (device := baseline.device()) else []
+    devices.append(durations_device())
+    description = Description(
+        command=plan.command,
+        devices=devices,
+        consumers=consumers,
+        title=plan.title,
+        user=user,
+        session=session,
+        sample=place.sample,
+        dataset=place.dataset,
+        proposal=place.proposal,
+        proposal_session=place.proposal_session,
+        collection=place.collection,
+        points=plan.points,
+        attributes={
+            words.POSITIONERS: {name: {"value": value, "unit": units[name]} for name, value in start.items()},
+            words.PLOT: {
+                "signals": [counter.name for counter in plan.counters],
+                "axes": [axis.name for axis in moved[: 2 if plan.scatter else 1]] or [ELAPSED],
+            },
+            words.NAME: plan.name,
+            words.EXPOSURE: plan.exposure,
+            words.GRID: plan.grid.attribute(_by_axis(plan, home)) if plan.grid else None,
+            words.BEAMLINE: beamline.name,
+            words.DEFINITION: plan.definition.attribute() if plan.definition else None,
+            "axes": {axis.name: axis.remote.device for axis in moved},
+            words.AFTER_SCAN: list(after_scan),
+            words.SUSPENDERS: list(suspenders),
+            words.SAMPLE_DESCRIPTION: place.sample_description,
+            **plan.attributes,
+            words.METADATA: metadata,
+            words.BASELINE: recorded,
+            words.REMARKS: list(baseline.remarks),
+            words.TECHNIQUE: metadata.get(words.TECHNIQUE) or _technique(plan),
+        },
+    )
+    require_definition(description)
+    told = {channel.name: channel.unit for channel in [*own, *known]} | {
+        channel.name: channel.unit for device in measured for channel in device.channels if channel.shape == ()
+    }
+    return Opening(description, told, start)
+
+
+def _with_settings(plan: Plan, measured: Sequence[Device], settings: Mapping[str, Mapping[str, Any]]) -> list[Device]:
+    """The devices with what they are set to, and with the exposure time if it is the same for all points."""
+    own = {} if plan.exposure_runs() else {"count_time": {"value": plan.exposure, "unit": "s"}}
+    return [
+        replace(device, attributes={**device.attributes, words.SETTINGS: {**settings.get(device.name, {}), **own}})
+        for device in measured
+    ]
+
+
+def _technique(plan: Plan) -> str:
+    """What the application definition says of the technique: `XAS` of NXxas."""
+    return plan.definition.name.removeprefix("NX").upper() if plan.definition else ""
+
+
+def constants_of_points(plan: Plan) -> dict[str, list[int]]:
+    """What a scan publishes for its definition: one number for each point, by channel.
+
+    Raises:
+        BadValue: there are not as many as points.
+    """
+    found: dict[str, list[int]] = {}
+    for name, given in plan.definition.constants.items() if plan.definition else ():
+        if plan.points is None:
+            raise BadValue(f"{plan.command}: {name} is one number for each point; give a scan with a number of points")
+        found[name] = [given] * plan.points if isinstance(given, int) else list(given)
+        if len(found[name]) != plan.points:
+            raise BadValue(
+                f"{plan.command}: {name} has {len(found[name])} values and the scan {plan.points} "
+                "points; give one for each, or one number for all"
+            )
+    return found
+
+
+def end_positions(beamline: Beamline, start: Mapping[str, float]) -> dict[str, float]:
+    """Where those axes stand now that have a start position; NaN for one that does not answer. By channel."""
+    now = positions([axis for axis in beamline.axes() if axis.name in start])
+    return {f"{name} at end": now.get(name, float("nan")) for name in start}
+
+
+def _by_axis(plan: Plan, home: Point) -> dict[str, float]:
+    return {axis.name: position for axis, position in zip(plan.axes, home, strict=False)}
+
+
+def _at_end(axis: str, units: dict[str, str]) -> Channel:
+    return Channel(f"{axis} at end", unit=units[axis], attributes={words.POSITIONER: axis})

@@ -1,0 +1,119 @@
+"""A scan of this program: it can be run here or beside what the user does, and asked what it has measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.errors import NotReady, RondaError, TimedOut
+from ronda.framework.scan.analysis.past import read_from_stream, stream_channels
+from ronda.framework.scan.analysis.results import Array, Contents, Results
+from ronda.framework.scan.background import Spawn, Task, in_thread
+from ronda.framework.scan.claims import Claims
+from ronda.framework.scan.observer import Observer
+from ronda.framework.scan.plan import Plan
+from ronda.framework.scan.scan import Scan
+
+
+class OwnScan(Results, Scan):
+    """What the scan functions return; see `Scan` for how it runs and `Results` for what it has measured.
+
+    Args:
+        claims: which axes other scans of this program use.
+        spawn: begins what goes on beside.
+        options: as for `Scan`.
+
+    Attributes:
+        beside: whether it was started with `start`.
+    """
+
+    def __init__(
+        self,
+        beamline: Beamline,
+        plan: Plan,
+        observers: Sequence[Observer] = (),
+        *,
+        claims: Claims | None = None,
+        spawn: Spawn = in_thread,
+        **options: Any,
+    ) -> None:
+        super().__init__(beamline, plan, observers, **options)
+        self.beside = False
+        self._claims = Claims() if claims is None else claims
+        self._spawn = spawn
+        self._task: Task | None = None
+        self._failure: RondaError | None = None
+
+    # -- running
+
+    def run(self) -> None:
+        """Run it to its end.
+
+        Raises:
+            Busy: another scan of this program uses one of its axes.
+            and as `Scan.run`.
+        """
+        with self._claims.of(self._beamline, self.plan.axes, self.plan.command):
+            super().run()
+
+    def start(self) -> OwnScan:
+        """Let it run beside what the user does, and return at once; `wait`, `result` and `stop` are for later.
+
+        Raises:
+            NotReady: it has begun already.
+        """
+        if self._task is not None or self._begun:
+            raise NotReady(f"{self.label}: has begun already; make a new one")
+        self.beside = True
+        self._task = self._spawn(self._run_beside)
+        return self
+
+    def result(self, timeout: float | None = None) -> OwnScan:
+        """Wait until a scan that was started has ended, and return it.
+
+        Args:
+            timeout: seconds; None for as long as it takes.
+
+        Raises:
+            TimedOut: it has not ended.
+            RondaError: what made it fail.
+        """
+        if not self.wait(timeout):
+            raise TimedOut(f"{self.label}: has not ended within {timeout:g} s, it is {self.state}")
+        if self._failure is not None:
+            raise self._failure
+        return self
+
+    def _run_beside(self) -> None:
+        try:
+            self.run()
+        except RondaError as error:
+            self._failure = error
+            self.sentence = str(error)
+        finally:
+            self._ended = True
+
+    # -- what it has measured
+
+    @property
+    def label(self) -> str:
+        """`scan 12`; its command as long as it has no number."""
+        return f"scan {self.number}" if self.number else self.plan.command
+
+    @property
+    def where_from(self) -> Beamline | None:
+        """Where it runs."""
+        return self._beamline
+
+    def contents(self) -> Contents:
+        """What it has."""
+        return Contents.of(self._scan.description)
+
+    def channels(self) -> list[str]:
+        """Names of all its channels."""
+        return stream_channels(self._scan)
+
+    def read(self, name: str) -> Array:
+        """All points of a channel that there are now."""
+        return read_from_stream(self._scan, name)

@@ -1,0 +1,52 @@
+"""How much data a scan will make, and whether it fits onto the disk of those who save it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.errors import NotReady, RondaError
+from ronda.framework.scan.plan import Plan
+from ronda.framework.scan.saving import WRITER_CLASS
+from ronda.framework.scan.sources import Source
+from ronda.framework.stream.answers import format_bytes
+from ronda.framework.tango.names import WriterAttribute
+
+FILE_BYTES = 2_000_000
+"""What a file takes beside its data: its structure, and room that is reserved ahead."""
+
+OWN_BYTES = 8
+"""Bytes of one number that the scan itself publishes for each point; each source has its time beside."""
+
+
+def data_size(plan: Plan, measuring: Sequence[Source]) -> int:
+    """Bytes of all points of a scan, not compressed; of one point if nobody knows how many there will be."""
+    channels = [channel for source in measuring for channel in source.described(plan.exposure).channels]
+    measured = sum(channel.point_bytes for channel in channels) + OWN_BYTES * len(measuring)
+    own = OWN_BYTES * (len(plan.axes) + 2 + len(plan.known()))
+    return (measured + own) * (1 if plan.points is None else plan.points)
+
+
+def free_space(beamline: Beamline) -> int | None:
+    """Bytes that the writer with the most room may still use; None if none says it."""
+    found = []
+    for writer in beamline.devices(WRITER_CLASS):
+        try:
+            found.append(int(writer.read(WriterAttribute.FREE_BYTES)))
+        except RondaError:
+            continue
+    return max(found, default=None)
+
+
+def require_room(beamline: Beamline, plan: Plan, measuring: Sequence[Source]) -> None:
+    """See that a scan's data fit onto the disk.
+
+    Raises:
+        NotReady: they do not.
+    """
+    needed, free = data_size(plan, measuring) + FILE_BYTES, free_space(beamline)
+    if free is not None and free < needed:
+        raise NotReady(
+            f"{plan.command}: would not fit onto the disk: it may take {format_bytes(needed)}, and the writer may use "
+            f"{format_bytes(max(free, 0))} more; free some space, measure less, or scan with save=False"
+        )

@@ -1,0 +1,153 @@
+"""The devices that measure in a scan: arming them, and asking one that is late what it does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.device import Device
+from ronda.framework.clients.remote import Remote, side_by_side
+from ronda.framework.clients.sampler import Sampler
+from ronda.framework.errors import NotFound, RondaError
+from ronda.framework.scan.orders import ON_FAILURE, Order, Progress
+from ronda.framework.stream.description import Channel
+from ronda.framework.stream.description import Device as StreamDevice
+from ronda.framework.stream.fill import EACH_POINT
+from ronda.framework.tango.names import AcquisitionAttribute, AcquisitionCommand, DetectorCommand
+
+
+@dataclass(frozen=True)
+class Source:
+    """A device that measures some counters in a scan.
+
+    Attributes:
+        name: of the device.
+        remote: its Tango device.
+        counters: that it measures.
+        skipped: whether the scan goes on without it when it fails.
+    """
+
+    name: str
+    remote: Remote
+    counters: tuple[Counter, ...]
+    skipped: bool = False
+
+    def described(self, exposure: float) -> StreamDevice:
+        """How the stream describes it.
+
+        Raises:
+            OutOfRange, NotReady …: a detector cannot measure so.
+            BadValue: it has no such channel.
+        """
+        channels = [
+            Channel(one.name, unit=one.unit, attributes=_told(one)) for one in self.counters if not one.described
+        ]
+        told: dict[str, Any] = {"channels": [], "attributes": {}}
+        if len(channels) < len(self.counters):
+            asked = {"exposure": exposure, "channels": {one.channel: one.name for one in self.counters}}
+            told = json.loads(self.remote.command(DetectorCommand.DESCRIBE_SCAN, json.dumps(asked)))
+        channels += [Channel(**{**one, "shape": tuple(one["shape"])}) for one in told["channels"]]
+        attributes = {"tango": self.remote.device, "exposure": exposure, EACH_POINT: True, **told["attributes"]}
+        return StreamDevice(self.name, channels, attributes)
+
+    def disarm(self, scan: str) -> None:
+        """Let it leave the scan, whatever it is doing; harmless if it is not in it."""
+        self.remote.command(AcquisitionCommand.DISARM_SCAN, scan)
+
+    def progress(self) -> Progress:
+        """What it does now."""
+        return Progress.from_json(self.remote.read(AcquisitionAttribute.SCAN_STATUS))
+
+
+def _told(counter: Counter) -> dict[str, str]:
+    """What its device must know of a counter."""
+    told = {"channel": counter.channel, "attribute": counter.attribute}
+    if counter.formula:
+        return {"channel": counter.channel, "formula": counter.formula}
+    return {**told, "mode": counter.mode} if counter.attribute else told
+
+
+def arm(measuring: Sequence[Source], order: Order) -> None:
+    """Let devices join a scan, side by side; when this returns all listen on the trigger line.
+
+    Raises:
+        Busy: one measures something else.
+        OutOfRange: one cannot measure for this time.
+        CommunicationFailed, TimedOut: one, or its instrument, does not answer.
+    """
+    side_by_side([source.remote for source in measuring], AcquisitionCommand.ARM_SCAN, order.to_json())
+
+
+def disarm(measuring: Sequence[Source], scan: str) -> None:
+    """Let devices leave a scan in order, side by side: they seal what they have published.
+
+    Raises:
+        CommunicationFailed, TimedOut: one does not answer.
+    """
+    side_by_side([source.remote for source in measuring], AcquisitionCommand.DISARM_SCAN, scan)
+
+
+def sources(beamline: Beamline, counters: Sequence[Counter]) -> list[Source]:
+    """The devices that measure these counters, each with its own.
+
+    Raises:
+        NotFound: `sampling(…)` or `calculated(…)` is to be measured, and the beamline has no server for it.
+    """
+    by_card: dict[str, list[Counter]] = {}
+    for counter in counters:
+        placed = counter if counter.card else _place(beamline, counter)
+        by_card.setdefault(placed.card, []).append(placed)
+    return [
+        Source(
+            card,
+            placed[0].remote,
+            tuple(placed),
+            beamline.configurations.get(card.lower(), {}).get(ON_FAILURE) == "skip",
+        )
+        for card, placed in by_card.items()
+        if placed[0].remote is not None
+    ]
+
+
+def _place(beamline: Beamline, counter: Counter) -> Counter:
+    """Give a counter made on the fly to a server, and learn its unit."""
+    if counter.formula:
+        calculators = beamline.devices("Calculated")
+        if not calculators:
+            raise NotFound(
+                f"calculated({counter.formula!r}): the beamline {beamline.name} has no server for that; "
+                "add a device with `kind: calculated`"
+            )
+        calculator = _least_used(calculators)
+        return replace(counter, card=calculator.name, remote=calculator.remote)
+    servers = beamline.devices("Sampling")
+    if not servers:
+        raise NotFound(
+            f"sampling({counter.attribute!r}): the beamline {beamline.name} has no sampling server; "
+            "add a device with `kind: sampling`"
+        )
+    sampler = Sampler(counter.attribute, beamline.make_proxy, beamline.tango_host)
+    sampler.read()  # before anything moves: is it there, and a number?
+    device = _least_used(servers)
+    return replace(
+        counter, card=device.name, unit=counter.unit or _unit(sampler.unit(), counter.mode), remote=device.remote
+    )
+
+
+def _least_used(servers: Sequence[Device]) -> Device:
+    """The first that is free, else the first."""
+    for server in servers:
+        try:
+            if server.state == "ON":
+                return server
+        except RondaError:
+            continue
+    return servers[0]
+
+
+def _unit(unit: str, mode: str) -> str:
+    return f"{unit}*s" if mode == "INTEGRATE" and unit else "s" if mode == "INTEGRATE" else unit

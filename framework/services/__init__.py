@@ -1,0 +1,1 @@
+"""Redis and the Tango database: those configured, or our own embedded ones."""

@@ -1,0 +1,24 @@
+"""What stands where nothing was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+EACH_POINT = "each_point"
+"""Attribute of a device: it has one entry for each point of the scan. When the scan has ended, those that have fewer
+than others (one has failed, or the scan was stopped) are shown, and saved, with fill values behind."""
+
+
+def fill_value(dtype: np.dtype[Any]) -> Any:
+    """What stands where nothing was written: NaN, the smallest signed or largest unsigned integer; else zero bytes."""
+    if dtype.kind == "f":
+        return np.nan
+    if dtype.kind == "c":
+        return complex(np.nan, np.nan)
+    if dtype.kind == "i":
+        return np.iinfo(dtype).min
+    if dtype.kind == "u":
+        return np.iinfo(dtype).max
+    return None

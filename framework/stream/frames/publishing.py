@@ -1,0 +1,110 @@
+"""Frames on their way from a publisher into a ring: checked, put into slots that are free, and referred to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ronda.framework.errors import BadValue, NotReady
+from ronda.framework.stream.answers import HeldBack
+from ronda.framework.stream.blocks import FrameReference
+from ronda.framework.stream.connection import Server
+from ronda.framework.stream.description import Device
+from ronda.framework.stream.encoding import fit_values
+from ronda.framework.stream.frames.ring import FrameRing
+from ronda.framework.stream.frames.room import Room
+
+MOST_POINTS = 16
+"""Points whose frames are stored and published together, so that readers do not wait for many."""
+
+
+class FramesOut:
+    """The frames that one publisher puts into its device's ring.
+
+    Args:
+        scan: id of the scan.
+        ring: where the frames go.
+
+    Raises:
+        BadValue: a frame of the device does not fit into a slot of the ring.
+    """
+
+    def __init__(self, server: Server, scan: str, device: Device, ring: FrameRing) -> None:
+        self._scan = scan
+        self._device = device
+        self._ring = ring
+        self._room = Room(server, ring)
+        self._channels = {channel.name: channel for channel in device.channels if channel.storage == "reference"}
+        for channel in self._channels.values():
+            if channel.point_bytes > ring.frame_bytes:
+                raise BadValue(
+                    f"{device.name}: frames of channel {channel.name} have {channel.point_bytes} bytes, the ring takes "
+                    f"{ring.frame_bytes}; make a ring for the largest frame"
+                )
+
+    def among(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of some values that are frames to be stored, not references to what is stored already."""
+        return {name: values[name] for name in self._channels if name in values and not _stored(values[name])}
+
+    def one_point(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values of one point as a block of one."""
+        return {
+            name: [value] if isinstance(value, FrameReference) else np.asarray(value)[np.newaxis]
+            for name, value in values.items()
+        }
+
+    def check(self, frames: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
+        """The frames in the described type, shape (count, *shape of a frame).
+
+        Raises:
+            BadValue: they do not fit the description.
+        """
+        return {name: fit_values(self._channels[name], self._device.name, frames[name]) for name in frames}
+
+    def place_holders(self, frames: Mapping[str, npt.NDArray[Any]]) -> dict[str, list[FrameReference]]:
+        """References that lead nowhere, for checking a block before anything is stored."""
+        return {name: [FrameReference("ring", self._ring.name, 0, len(values))] for name, values in frames.items()}
+
+    def store(
+        self, frames: Mapping[str, npt.NDArray[Any]], start: int, index: int
+    ) -> dict[str, list[FrameReference]] | Callable[[], HeldBack]:
+        """Store the frames from place `start` on, of as many points as there is room for, `MOST_POINTS` at most.
+
+        Args:
+            index: index of the point whose frames are at `start`.
+
+        Returns:
+            By channel the references; or, if there is no room for one point, what makes the error that says why.
+
+        Raises:
+            CommunicationFailed: Redis does not answer.
+        """
+        ring = self._ring
+        count = min(len(next(iter(frames.values()))) - start, MOST_POINTS, ring.slots // len(frames))
+        if count < 1:
+            raise NotReady(f"{ring.device}: the ring holds {ring.slots} frames, a point has {len(frames)}")
+        with ring.turn:
+            free = 0
+            while free < count * len(frames):
+                held = self._room.held(free)
+                if held is not None:
+                    if free < len(frames):
+                        return held
+                    break
+                free += 1
+            found: dict[str, list[FrameReference]] = {}
+            for name, values in frames.items():
+                first = ring.next
+                for place in range(free // len(frames)):
+                    ring.write(values[start + place], self._scan, index + place)
+                found[name] = [FrameReference("ring", ring.name, first, ring.next - first, host=ring.host)]
+            return found
+
+
+def _stored(value: Any) -> bool:
+    if isinstance(value, FrameReference):
+        return True
+    return isinstance(value, Sequence) and len(value) > 0 and isinstance(value[0], FrameReference)

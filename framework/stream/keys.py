@@ -1,0 +1,83 @@
+"""The one place that spells Redis keys and the version of what stands under them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+PROTOCOL = 1
+"""Version of the layout of keys and blocks; a client refuses to work with another one."""
+
+ROOT = "ronda:"
+
+VERSION = f"{ROOT}protocol"
+"""String: the protocol version of everything below."""
+
+MEMORY = f"{ROOT}memory"
+"""Hash: the accounting. Bytes `used`, `limit`, `comfort`; seconds `keep`; where the bounds come from: `maxmemory`,
+`configured`."""
+
+NUMBERS = f"{ROOT}numbers"
+"""Hash: the last scan number of each session or dataset."""
+
+DATASETS = f"{ROOT}datasets"
+"""Hash: the datasets that were begun, with the session that did."""
+
+SCANS = f"{ROOT}scans"
+"""Sorted set: ids of the scans in memory by start time (seconds since 1970)."""
+
+EXPENDABLE = f"{ROOT}expendable"
+"""Sorted set: ids of ended scans that nobody waits for, by the time (seconds since 1970) until which they stay."""
+
+NEWS = f"{ROOT}news"
+"""Stream: one entry for each new scan, change of state and scan that left memory."""
+
+ABSENT = f"{ROOT}absent"
+"""Never exists: deleting it is how a script says that it may write although Redis is at its limit."""
+
+
+def scan(identifier: str) -> str:
+    """Hash: description, state, and the progress of each device and consumer of a scan."""
+    return f"{ROOT}scan:{identifier}"
+
+
+def blocks(identifier: str, device: str) -> str:
+    """Stream: the blocks of one device of a scan."""
+    return f"{ROOT}scan:{identifier}:blocks:{device}"
+
+
+def line(identifier: str) -> str:
+    """Stream: the software trigger line of a scan."""
+    return f"{ROOT}scan:{identifier}:line"
+
+
+def owner(identifier: str) -> str:
+    """String with a time to live: the lease of the scan's owner."""
+    return f"{ROOT}scan:{identifier}:owner"
+
+
+def orders(identifier: str) -> str:
+    """Stream: what people, programs and rules tell the owner of a scan: pause, resume, stop, abort."""
+    return f"{ROOT}scan:{identifier}:orders"
+
+
+def session(name: str) -> str:
+    """Hash: what a session keeps; where its data belong, and its user's metadata."""
+    return f"{ROOT}session:{name}"
+
+
+def number_counter(counted_in: Sequence[str]) -> str:
+    """Field of NUMBERS that counts the scans of a dataset or, without one, of a session."""
+    return json.dumps(list(counted_in), ensure_ascii=False)
+
+
+LUA = f"""
+local VERSION, MEMORY, NUMBERS, SCANS = '{VERSION}', '{MEMORY}', '{NUMBERS}', '{SCANS}'
+local EXPENDABLE, NEWS, ABSENT = '{EXPENDABLE}', '{NEWS}', '{ABSENT}'
+local function scan_key(id) return '{scan("")}' .. id end
+local function blocks_key(id, device) return scan_key(id) .. ':blocks:' .. device end
+local function line_key(id) return scan_key(id) .. ':line' end
+local function owner_key(id) return scan_key(id) .. ':owner' end
+local function orders_key(id) return scan_key(id) .. ':orders' end
+"""
+"""The same keys for our scripts."""

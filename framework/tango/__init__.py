@@ -1,0 +1,1 @@
+"""What our device servers and their Python clients agree on: names and errors."""

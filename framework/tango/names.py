@@ -1,0 +1,318 @@
+"""The names of our Tango attributes and commands: the only place that spells them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+NO_LIMIT = 1e300
+"""A limit of this size stands for none: Tango does not let clients write infinity."""
+
+LOCK_LEASE = 10.0
+"""Seconds for which a lock holds if it is not renewed."""
+
+
+class DeviceCommand(StrEnum):
+    """Commands of each device of ours, beside Tango's own Init, State and Status."""
+
+    APPLY_CONFIGURATION = "ApplyConfiguration"
+
+
+class AxisAttribute(StrEnum):
+    """Attributes of an axis."""
+
+    POSITION = "Position"
+    DIAL_POSITION = "DialPosition"
+    TARGET = "Target"
+    OFFSET = "Offset"
+    SIGN = "Sign"
+    VELOCITY = "Velocity"
+    ACCELERATION_TIME = "AccelerationTime"
+    ACCELERATION = "Acceleration"
+    BACKLASH = "Backlash"
+    LOW_LIMIT = "LowLimit"
+    HIGH_LIMIT = "HighLimit"
+    STEPS_PER_UNIT = "StepsPerUnit"
+    CONTROLLER = "Controller"
+    LOW_LIMIT_SWITCH = "LowLimitSwitch"
+    HIGH_LIMIT_SWITCH = "HighLimitSwitch"
+    HOME_SWITCH = "HomeSwitch"
+    ENCODER_POSITION = "EncoderPosition"
+    HOMED = "Homed"
+    FIXED = "Fixed"
+    OWNER = "Owner"
+
+
+class AxisCommand(StrEnum):
+    """Commands of an axis."""
+
+    STOP = "Stop"
+    ABORT = "Abort"
+    AWAIT_REST = "AwaitRest"
+    DEFINE_POSITION = "DefinePosition"
+    DEFINE_DIAL_POSITION = "DefineDialPosition"
+    CHECK_TARGETS = "CheckTargets"
+    JOG = "Jog"
+    HOME = "Home"
+    SEARCH_LOW_LIMIT = "SearchLowLimit"
+    SEARCH_HIGH_LIMIT = "SearchHighLimit"
+    SYNC = "Sync"
+    ENABLE = "Enable"
+    DISABLE = "Disable"
+    FIX = "Fix"
+    RELEASE = "Release"
+    LOCK = "Lock"
+    UNLOCK = "Unlock"
+
+
+class MotorControllerAttribute(StrEnum):
+    """Attributes of a motor controller."""
+
+    AXES = "Axes"
+    STARTS_TOGETHER = "StartsTogether"
+
+
+class MotorControllerCommand(StrEnum):
+    """Commands of a motor controller."""
+
+    STOP = "Stop"
+    ABORT = "Abort"
+    MOVE_TOGETHER = "MoveTogether"
+    MOVE_COORDINATED = "MoveCoordinated"
+    QUERY = "Query"
+
+
+class CalculationAttribute(StrEnum):
+    """Attributes of a calculation of pseudo axes."""
+
+    REAL_AXES = "RealAxes"
+    PSEUDO_AXES = "PseudoAxes"
+
+
+class CalculationCommand(StrEnum):
+    """Commands of a calculation of pseudo axes."""
+
+    STOP = "Stop"
+    ABORT = "Abort"
+    MOVE_TOGETHER = "MoveTogether"
+    REAL_TARGETS = "RealTargets"
+
+
+PSEUDO_AXIS_ATTRIBUTES = (
+    AxisAttribute.POSITION,
+    AxisAttribute.DIAL_POSITION,
+    AxisAttribute.TARGET,
+    AxisAttribute.OFFSET,
+    AxisAttribute.SIGN,
+    AxisAttribute.LOW_LIMIT,
+    AxisAttribute.HIGH_LIMIT,
+    AxisAttribute.FIXED,
+    AxisAttribute.OWNER,
+    AxisAttribute.CONTROLLER,
+)
+"""Attributes of an axis that a pseudo axis has too."""
+
+PSEUDO_AXIS_COMMANDS = (
+    AxisCommand.STOP,
+    AxisCommand.ABORT,
+    AxisCommand.AWAIT_REST,
+    AxisCommand.CHECK_TARGETS,
+    AxisCommand.DEFINE_POSITION,
+    AxisCommand.FIX,
+    AxisCommand.RELEASE,
+    AxisCommand.LOCK,
+    AxisCommand.UNLOCK,
+)
+"""Commands of an axis that a pseudo axis has too."""
+
+
+class MultipositionAttribute(StrEnum):
+    """Attributes of an object with named positions."""
+
+    POSITION = "Position"
+    TARGET = "Target"
+    POSITION_NAMES = "PositionNames"
+
+
+class MultipositionCommand(StrEnum):
+    """Commands of an object with named positions."""
+
+    STOP = "Stop"
+    ABORT = "Abort"
+
+
+class AttenuatorAttribute(StrEnum):
+    """Attributes of an attenuator."""
+
+    FILTER = "Filter"
+    TRANSMISSION = "Transmission"
+    ENERGY = "Energy"
+    FILTER_NAMES = "FilterNames"
+    TRANSMISSIONS = "Transmissions"
+
+
+class AttenuatorCommand(StrEnum):
+    """Commands of an attenuator."""
+
+    STOP = "Stop"
+    ABORT = "Abort"
+
+
+class ShutterAttribute(StrEnum):
+    """Attributes of a shutter."""
+
+    POSITION = "Position"
+    FORBIDDEN = "Forbidden"
+
+
+class ShutterCommand(StrEnum):
+    """Commands of a shutter."""
+
+    OPEN = "Open"
+    CLOSE = "Close"
+
+
+class MachineAttribute(StrEnum):
+    """Attributes of the machine that makes the beam."""
+
+    RING_CURRENT = "RingCurrent"
+    FRONT_END_OPEN = "FrontEndOpen"
+    SECONDS_TO_TOP_UP = "SecondsToTopUp"
+    BEAM = "Beam"
+
+
+class CounterCardAttribute(StrEnum):
+    """Attributes of a counter card, beside one for each channel, see `channel_attribute`."""
+
+    INTEGRATION_TIME = "IntegrationTime"
+    ELAPSED_TIME = "ElapsedTime"
+    COUNTS = "Counts"
+    CHANNEL_NAMES = "ChannelNames"
+
+
+class CounterCardCommand(StrEnum):
+    """Commands of a counter card."""
+
+    START = "Start"
+    STOP = "Stop"
+    ABORT = "Abort"
+
+
+class MeasurementGroupAttribute(StrEnum):
+    """Attributes of a measurement group."""
+
+    COUNTERS = "Counters"
+    DISABLED = "Disabled"
+
+
+class MeasurementGroupCommand(StrEnum):
+    """Commands of a measurement group."""
+
+    ENABLE = "Enable"
+    DISABLE = "Disable"
+
+
+class DetectorAttribute(StrEnum):
+    """Attributes of each detector that measures frames or spectra, and numbers computed from them."""
+
+    INTEGRATION_TIME = "IntegrationTime"
+    ELAPSED_TIME = "ElapsedTime"
+    COUNTER_NAMES = "CounterNames"
+    COUNTER_VALUES = "CounterValues"
+    REGIONS = "Regions"
+
+
+class DetectorCommand(StrEnum):
+    """Commands of each such detector."""
+
+    START = "Start"
+    STOP = "Stop"
+    ABORT = "Abort"
+    DESCRIBE_SCAN = "DescribeScan"
+    ADD_REGION = "AddRegion"
+    REMOVE_REGION = "RemoveRegion"
+
+
+class CameraAttribute(StrEnum):
+    """Attributes of a camera, beside those of each detector."""
+
+    IMAGE = "Image"
+    WIDTH = "Width"
+    HEIGHT = "Height"
+    BINNING = "Binning"
+    READ_OUT_REGION = "ReadOutRegion"
+    BEAM_POSITION = "BeamPosition"
+    CAPABILITIES = "Capabilities"
+
+
+class McaAttribute(StrEnum):
+    """Attributes of a spectrum analyser, beside those of each detector."""
+
+    SPECTRUM = "Spectrum"
+    ENERGIES = "Energies"
+    CALIBRATION = "Calibration"
+    PRESET = "Preset"
+    CAPABILITIES = "Capabilities"
+
+
+class AcquisitionAttribute(StrEnum):
+    """Attributes of each device that takes part in scans."""
+
+    SCAN_STATUS = "ScanStatus"
+
+
+class AcquisitionCommand(StrEnum):
+    """Commands of each device that takes part in scans."""
+
+    ARM_SCAN = "ArmScan"
+    DISARM_SCAN = "DisarmScan"
+
+
+class ScanSessionAttribute(StrEnum):
+    """Attributes of the device that shows the scan of a session."""
+
+    NUMBER = "Number"
+    IDENTIFIER = "Identifier"
+    TITLE = "Title"
+    USER = "User"
+    SCAN_STATE = "ScanState"
+    SENTENCE = "Sentence"
+    POINTS_DONE = "PointsDone"
+    POINTS = "Points"
+    PROGRESS = "Progress"
+    TIME_LEFT = "TimeLeft"
+
+
+class ScanSessionCommand(StrEnum):
+    """Commands of the device that shows the scan of a session."""
+
+    PAUSE = "Pause"
+    RESUME = "Resume"
+    STOP = "Stop"
+    ABORT = "Abort"
+
+
+class WriterAttribute(StrEnum):
+    """Attributes of a writer."""
+
+    PROGRESS = "Progress"
+    LAG_SECONDS = "LagSeconds"
+    LAG_BYTES = "LagBytes"
+    OPEN_FILES = "OpenFiles"
+    FREE_BYTES = "FreeBytes"
+    LAST_ERROR = "LastError"
+
+
+class WriterCommand(StrEnum):
+    """Commands of a writer."""
+
+    FLUSH = "Flush"
+    PAUSE = "Pause"
+    RESUME = "Resume"
+    REWRITE = "Rewrite"
+    DESCRIBE_DATASET = "DescribeDataset"
+    CLAIM_DATASET = "ClaimDataset"
+
+
+def channel_attribute(channel: str) -> str:
+    """The attribute of a counter card's channel: `i0` → `I0`, `sample_diode` → `SampleDiode`."""
+    return "".join(part[:1].upper() + part[1:] for part in channel.split("_"))

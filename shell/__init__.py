@@ -1,0 +1,1 @@
+"""What people face: the program ronda, the prompt, the displays."""

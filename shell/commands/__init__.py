@@ -1,0 +1,1 @@
+"""The subcommands of the program `ronda`, imported when they are called."""

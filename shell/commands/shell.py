@@ -1,0 +1,98 @@
+"""`ronda shell`: a prompt on a running beamline, or code that is run there."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ronda.framework.host.control import Running
+
+Code = Annotated[str | None, typer.Option("-c", metavar="CODE", help="Run this Python code instead of a prompt")]
+
+
+def shell(
+    context: typer.Context,
+    which: Annotated[str | None, typer.Argument(metavar="[BEAMLINE]", help="Its name or folder")] = None,
+    code: Code = None,
+    file: Annotated[Path | None, typer.Option("--run", metavar="FILE", help="Run this script")] = None,
+) -> None:
+    """Open a prompt on a running beamline, or run code there."""
+    from ronda.shell.prompt.cooperative import make_cooperative
+
+    make_cooperative()
+
+    from ronda.framework.host import control
+
+    if code is not None and file is not None:
+        raise typer.BadParameter("give either -c CODE or --run FILE")
+    if code is None and file is None:
+        require_terminal()
+    raise typer.Exit(work(control.select(which), code, file, traceback=wants_traceback(context)))
+
+
+def work(
+    running: Running, code: str | None, file: Path | None = None, *, traceback: bool = False, settle: float = 0.0
+) -> int:
+    """Let a person, or the code that was given, work on a running beamline.
+
+    Args:
+        running: the beamline.
+        code, file: what to run; without both there is a prompt.
+        traceback: whether errors are told with their whole story.
+        settle: seconds to wait at most until every device has heard from its hardware.
+
+    Returns:
+        the exit code.
+    """
+    import os
+    import sys
+    from io import TextIOWrapper
+
+    import tango.gevent
+    from rich.console import Console
+
+    from ronda.shell.commands.connecting import connect, wait_until_settled
+    from ronda.shell.prompt.own_scans import FOLDER
+    from ronda.shell.prompt.session import ShellSession
+
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(
+            line_buffering=True
+        )  # in a pipe too, lines and errors come in the order in which they arose
+    beamline = connect(running.status, tango.gevent.DeviceProxy)
+    wait_until_settled(beamline, settle)
+    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    own = Path(running.status.config) / FOLDER
+    session = ShellSession(beamline, console, errors, traceback=traceback, own=own)
+    try:
+        if code is not None:
+            return session.run(code)
+        if file is not None:
+            return session.run_file(file)
+        from ronda.shell.prompt.reading import history_file
+
+        session.prompt(history_file(beamline.name, os.environ))
+        return 0
+    finally:
+        beamline.close()
+
+
+def wants_traceback(context: typer.Context) -> bool:
+    """Whether `ronda --traceback` or RONDA_TRACEBACK asks for the whole story of errors."""
+    return bool(context.find_root().params.get("traceback"))
+
+
+def require_terminal() -> None:
+    """Refuse a prompt where nobody can type.
+
+    Raises:
+        NotReady: there is no terminal.
+    """
+    from ronda.framework.errors import NotReady
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise NotReady("there is no terminal to type in; give the code with -c CODE")

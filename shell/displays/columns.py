@@ -1,0 +1,71 @@
+"""Tables of plain text: columns as wide as they must be, in as many blocks as the terminal's width asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+GAP = "  "
+
+WHOLE = 1e12
+"""Whole numbers below this are shown with all their digits."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        title: what stands above it.
+        cells: its texts, from top to bottom.
+    """
+
+    title: str
+    cells: Sequence[str]
+
+    @property
+    def width(self) -> int:
+        """Characters that it needs."""
+        return max(len(self.title), *map(len, self.cells)) if self.cells else len(self.title)
+
+
+def table(labels: Column, columns: Sequence[Column], width: int) -> str:
+    """A table aligned to the right, whose first column stands in each block.
+
+    Args:
+        labels: the first column, aligned to the left.
+        columns: the others.
+        width: characters of a line.
+    """
+    blocks: list[list[Column]] = [[]]
+    taken = labels.width
+    for column in columns:
+        needed = len(GAP) + column.width
+        if blocks[-1] and taken + needed > width:
+            blocks.append([])
+            taken = labels.width
+        blocks[-1].append(column)
+        taken += needed
+    return "\n\n".join(_block(labels, block) for block in blocks)
+
+
+def number_text(value: float, digits: int | None = None) -> str:
+    """A number for people.
+
+    Args:
+        value: the number.
+        digits: decimals; None shows whole numbers as such and others with six significant digits.
+    """
+    if digits is None:
+        return f"{value:.0f}" if value == round(value, 0) and abs(value) < WHOLE else f"{value:.6g}"
+    return f"{value:.{digits}f}"
+
+
+def _block(labels: Column, columns: Sequence[Column]) -> str:
+    rows = [
+        [labels.title.ljust(labels.width), *(column.title.rjust(column.width) for column in columns)],
+        ["-" * labels.width, *("-" * column.width for column in columns)],
+    ]
+    for index, label in enumerate(labels.cells):
+        rows.append([label.ljust(labels.width), *(column.cells[index].rjust(column.width) for column in columns)])
+    return "\n".join(GAP.join(row).rstrip() for row in rows)

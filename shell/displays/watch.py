@@ -1,0 +1,100 @@
+"""What a person at the prompt sees of a scan: its heading, its table, how it ended and where it is saved.
+
+Scans that run beside what the person does have no table, for they would disturb: a line at each end tells of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+
+from ronda.framework.scan.observer import Observer
+from ronda.framework.scan.opening import ELAPSED
+from ronda.framework.scan.own import OwnScan
+from ronda.framework.scan.scan import Scan
+from ronda.framework.stream.description import State
+from ronda.shell.displays.scan_table import Field, ScanTable
+
+FILE_TIME = 30.0
+"""Seconds that a command waits at its end until the files of its scans are closed."""
+
+
+class Watch(Observer):
+    """Shows one scan after the other, and tells of those beside.
+
+    Args:
+        console: where.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._table: ScanTable | None = None
+        self._shown: Scan | None = None
+        self._names: list[str] = []
+        self._not_named: list[Scan] = []
+
+    def on_prepared(self, scan: Scan) -> None:
+        """Print the heading."""
+        if _beside(scan):
+            self._print(f"scan {scan.number} runs beside: {scan.title}")
+            return
+        self._shown = scan
+        digits = {axis.name: axis.digits for axis in scan.plan.axes} | {ELAPSED: 3}
+        fields = [
+            Field("time" if name == ELAPSED else name, unit, digits.get(name)) for name, unit in scan.units.items()
+        ]
+        self._names = list(scan.units)
+        self._print(f"scan {scan.number}  {scan.title}")
+        self._table = ScanTable(self._console, fields, scan.plan.points)
+        self._table.open()
+
+    def on_point(self, scan: Scan, index: int, values: Mapping[str, Any]) -> None:
+        """Print a row."""
+        if self._table is not None and scan is self._shown:
+            self._table.add([values.get(name) for name in self._names])
+
+    def on_waiting(self, scan: Scan, sentence: str) -> None:
+        """Say what the scan waits for."""
+        if sentence:
+            self._print(f"scan {scan.number}: {sentence}" if scan.number else sentence)
+
+    def on_end(self, scan: Scan) -> None:
+        """Say how it ended, unless all went well."""
+        if self._table is not None and scan is self._shown:
+            self._table.close()
+            self._table = self._shown = None
+        if _beside(scan):
+            name = f"scan {scan.number}" if scan.number else scan.plan.command
+            self._print(f"{name} {scan.state}" + (f": {scan.sentence}" if scan.sentence else ""))
+        elif scan.identifier and scan.state == State.COMPLETED and self._console.is_terminal and str(scan.durations):
+            self._print(f"scan {scan.number} took {scan.took:.3g} s: {scan.durations}")
+        elif scan.identifier and scan.state != State.COMPLETED:
+            of = "" if scan.plan.points is None else f" of {scan.plan.points}"
+            self._print(f"scan {scan.number} {scan.state} after {scan.points_done}{of} points")
+        for remark in scan.remarks:
+            self._print(f"scan {scan.number}: {remark}")
+        if scan.identifier and scan.saved:
+            self._not_named.append(scan)
+
+    def name_files(self) -> bool:
+        """Wait for the files of the scans that have ended, and say where each is; returns whether all are closed."""
+        scans, self._not_named = self._not_named, []
+        all_closed = True
+        for scan in scans:
+            file = scan.wait_for_file(FILE_TIME)
+            if file.closed:
+                self._print(f"scan {scan.number} saved: {file.path}")
+                continue
+            all_closed = False
+            why = file.error or f"its file {file.path} is still open after {FILE_TIME:g} s"
+            self._print(f"scan {scan.number} is not saved yet: {why}")
+        return all_closed
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _beside(scan: Scan) -> bool:
+    return isinstance(scan, OwnScan) and scan.beside

@@ -1,0 +1,167 @@
+"""Running what people type, and telling what went wrong in one sentence."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import CodeType, TracebackType
+
+import tango
+
+from ronda.framework.errors import RondaError
+from ronda.framework.tango.errors import from_dev_failed
+from ronda.shell.prompt.interrupts import Interrupts
+from ronda.shell.prompt.namespace import Namespace
+
+NOT_THEIRS = (str(Path(__file__).parents[2]), sys.prefix, sys.base_prefix, "<frozen")
+"""Where code is that users did not write: an error is shown at their line."""
+
+ERROR, INTERRUPTED = 1, 130
+"""Exit codes of a program that failed, and of one that Ctrl-C ended."""
+
+
+class Interpreter:
+    """Runs Python in a namespace.
+
+    Args:
+        namespace: the names that the code sees and makes.
+        tell: takes a sentence about an error.
+        traceback: whether errors are told with their whole story.
+
+    Attributes:
+        last_error: the latest error, None if there was none.
+    """
+
+    def __init__(self, namespace: Namespace, tell: Callable[[str], None], *, traceback: bool = False) -> None:
+        self.namespace = namespace
+        self.last_error: BaseException | None = None
+        self._tell = tell
+        self._traceback = traceback
+        self._interrupts = Interrupts(tell)
+        self._inputs = 0
+
+    def run(
+        self,
+        text: str,
+        file: str | None = None,
+        *,
+        show_value: bool = False,
+        after: Callable[[], bool] = lambda: True,
+    ) -> int:
+        """Run some code; what goes wrong is told.
+
+        Args:
+            text: the source.
+            file: where it stands, for messages; None if it was typed.
+            show_value: print the value of the last expression, as a prompt does.
+            after: called when it has ended, however; Ctrl-C reaches it too. Returns whether all is well.
+
+        Returns:
+            the exit code: 0 if all went well, 130 after Ctrl-C, else 1.
+
+        Raises:
+            SystemExit: the code asks for the end.
+        """
+        if file is None:
+            self._inputs += 1
+            file = f"<input {self._inputs}>"
+            linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+        well: list[bool] = []
+        try:
+            code = self._guarded(lambda: self._run(text, file, show_value), file)
+        except SystemExit:
+            self._guarded(lambda: well.append(after()), file)
+            raise
+        return self._guarded(lambda: well.append(after()), file) or code or int(not all(well))
+
+    def story(self, error: BaseException) -> str:
+        """Where an error arose, with the errors that led to it."""
+        trace = error.__traceback__
+        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+            trace = trace.tb_next
+        return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
+
+    def sentence(self, error: BaseException, file: str) -> str:
+        """What went wrong, in one line."""
+        if isinstance(error, SyntaxError):
+            return _syntax(error)
+        return f"{_place(error.__traceback__, file)}{self._cause(error)}{_notes(error)}"
+
+    def _guarded(self, action: Callable[[], None], file: str) -> int:
+        try:
+            with self._interrupts.reach():
+                action()
+        except KeyboardInterrupt as error:
+            self.last_error = error
+            self._tell(f"interrupted{_notes(error)}")
+            return INTERRUPTED
+        except SystemExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 whatever a user's code raises, the prompt comes back
+            self.last_error = error
+            self._tell(self.story(error) if self._traceback else self.sentence(error, file))
+            return ERROR
+        return 0
+
+    def _cause(self, error: BaseException) -> str:
+        if isinstance(error, tango.DevFailed):
+            error = from_dev_failed(error)
+        if isinstance(error, RondaError):
+            return " ".join(str(error).split())  # the Tango library tells in several lines that nobody answers
+        if isinstance(error, NameError) and error.name is not None:
+            near = self.namespace.nearest(error.name)
+            return f"{error.name} is not known" + (f"; did you mean {near}?" if near else "")
+        return f"{type(error).__name__}: {error}".rstrip(": ")
+
+    def _run(self, text: str, file: str, show_value: bool) -> None:
+        tree = ast.parse(text, file)
+        last = tree.body[-1] if tree.body else None
+        if show_value and isinstance(last, ast.Expr):
+            tree.body.pop()
+            self._execute(compile(tree, file, "exec"))
+            value = eval(compile(ast.Expression(last.value), file, "eval"), self.namespace)  # noqa: S307 the user's own
+            if value is not None:
+                self.namespace["_"] = value
+                print(shown(value))
+        else:
+            self._execute(compile(tree, file, "exec"))
+        sys.stdout.flush()
+
+    def _execute(self, code: CodeType) -> None:
+        exec(code, self.namespace)  # noqa: S102 this is what a shell is for
+
+
+def shown(value: object) -> str:
+    """What a prompt prints of a value: its table if it has one, as an axis has, else its `repr`."""
+    table = getattr(type(value), "__info__", None)
+    return str(table(value)) if table is not None else repr(value)
+
+
+def _notes(error: BaseException) -> str:
+    """What was added to an error on its way up: what was stopped because of it."""
+    notes = getattr(error, "__notes__", [])
+    return f"; {'; '.join(notes)}" if notes else ""
+
+
+def _syntax(error: SyntaxError) -> str:
+    lines = [f"{error.msg}, line {error.lineno}" if error.lineno else str(error.msg)]
+    if error.text and error.offset:
+        text = error.text.rstrip("\n")
+        lines += [f"    {text}", "    " + " " * (error.offset - 1) + "^"]
+    return "\n".join(lines)
+
+
+def _place(trace: TracebackType | None, file: str) -> str:
+    """The user's line at which it happened: file and line of a script, the line if several were typed."""
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(trace)]
+    typed = [(name, line) for name, line in frames if name == file or not name.startswith(NOT_THEIRS)]
+    if not typed:
+        return ""
+    name, line = typed[-1]
+    if not name.startswith("<"):
+        return f"{name}:{line}: "
+    return f"line {line}: " if len(linecache.getlines(name)) > 1 else ""

@@ -1,0 +1,157 @@
+"""A shell on a running beamline: its objects and commands by name, a prompt or code that was given."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.console import Console
+
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.clients.counter import calculated, sampling
+from ronda.framework.errors import BadValue
+from ronda.framework.nexus.definitions.registry import all_definitions
+from ronda.framework.policy.policy import DataPolicy
+from ronda.framework.scan.presets import DevicePreset, PointPreset, ScanPreset
+from ronda.framework.scan.shutter_preset import ShutterPreset
+from ronda.shell.prompt.execution import Interpreter
+from ronda.shell.prompt.namespace import Namespace
+from ronda.shell.prompt.own_scans import OwnScans
+from ronda.shell.verbs.measuring import ActiveMeasurementGroup
+from ronda.shell.verbs.motion import MotionCommands
+from ronda.shell.verbs.policy import PolicyCommands, ScanSaving
+from ronda.shell.verbs.positions import PositionCommands
+from ronda.shell.verbs.scanning import ScanCommands
+from ronda.shell.verbs.shutters import ShutterCommands
+from ronda.shell.verbs.steering import SteeringCommands
+
+if TYPE_CHECKING:
+    from ronda.shell.prompt.reading import Reader
+
+
+class ShellSession:
+    """What one person works with.
+
+    Args:
+        beamline: connected.
+        console: where everything is printed but errors.
+        errors: where errors are told.
+        traceback: whether errors are told with their whole story.
+        own: folder of the beamline's own scans; None for none.
+    """
+
+    def __init__(
+        self,
+        beamline: Beamline,
+        console: Console,
+        errors: Console,
+        *,
+        traceback: bool = False,
+        own: Path | None = None,
+    ) -> None:
+        self.beamline = beamline
+        self._console = console
+        self._errors = errors
+        self._scans = ScanCommands(beamline, console)
+        self._steering = SteeringCommands(self._scans.scans, console)
+        self._motion = MotionCommands(console, lambda: self._scans.scans.dry)
+        self._positions = PositionCommands(beamline, console)
+        self._shutters = ShutterCommands(beamline, console)
+        policy = DataPolicy(beamline)
+        self._policy = PolicyCommands(policy, console)
+        self._interpreter = Interpreter(
+            Namespace(beamline.objects, self._commands(), {**self._others(), "SCAN_SAVING": ScanSaving(policy)}),
+            self.tell,
+            traceback=traceback,
+        )
+        beamline.changed = lambda: self._interpreter.namespace.renew(beamline.objects)
+        more = {"scans": self._scans.scans}
+        self._own = OwnScans(own, self._interpreter.namespace, more, self.tell)
+        self._own.load()
+
+    def load_scans(self) -> None:
+        """Read the beamline's own scans again, from the folder `scans` beside its YAML files."""
+        names = self._own.load()
+        self._console.print(", ".join(names) or "there are none", markup=False, highlight=False, soft_wrap=True)
+
+    def tell(self, text: str) -> None:
+        """Tell what went wrong."""
+        self._errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+    def run(self, code: str) -> int:
+        """Run code that was given; returns the exit code."""
+        return self._interpreter.run(code, after=self._scans.finish)
+
+    def run_file(self, file: Path) -> int:
+        """Run a script; returns the exit code.
+
+        Raises:
+            BadValue: it cannot be read.
+        """
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadValue(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        self._interpreter.namespace["__file__"] = str(file)
+        return self._interpreter.run(text, str(file), after=self._scans.finish)
+
+    def prompt(self, history: Path | None) -> None:
+        """Read commands and run them until the end."""
+        from ronda.shell.prompt.reading import Reader
+
+        reader = Reader(self.beamline.name, history)
+        self._console.print(self._banner(), markup=False, highlight=False, soft_wrap=True)
+        try:
+            self._read_all(reader)
+        finally:
+            self._scans.stop_beside()
+
+    def _read_all(self, reader: Reader) -> None:
+        while True:
+            try:
+                text = reader.read()
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                return
+            try:
+                self._interpreter.run(text, show_value=True, after=self._scans.name_files)
+            except SystemExit:
+                return
+
+    def last_error(self) -> None:
+        """Show the whole story of the latest error."""
+        error = self._interpreter.last_error
+        text = "there was no error yet" if error is None else self._interpreter.story(error)
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _others(self) -> dict[str, Any]:
+        """Names that are not commands."""
+        return {"np": np, "SCANS": self._scans.history, "ACTIVE_MG": ActiveMeasurementGroup(self.beamline)}
+
+    def _commands(self) -> Mapping[str, Any]:
+        motion, positions, scans, steering = self._motion, self._positions, self._scans, self._steering
+        data = self._policy
+        bound: list[Any] = [
+            *(positions.wa, positions.wu, positions.wm),
+            *(motion.mv, motion.mvr, motion.mvd, motion.umv, motion.umvr, motion.move),
+            *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
+            *(self._shutters.shopen, self._shutters.shclose),
+            *scans.commands(),
+            *(steering.dryrun, steering.suspenders, steering.add_suspender, steering.add_preset),
+            *(ScanPreset, DevicePreset, PointPreset, ShutterPreset),
+            *(data.newproposal, data.newsample, data.newcollection, data.newdataset),
+            *(data.enddataset, data.endproposal, data.add_metadata, data.remove_metadata),
+            *(one.declare for one in all_definitions()),
+            *(sampling, calculated, self.beamline.foreign_axis, self.last_error, self.load_scans),
+        ]
+        return {command.__name__: command for command in bound}
+
+    def _banner(self) -> str:
+        axes, counters = len(self.beamline.axes()), len(self.beamline.counters())
+        return (
+            f"beamline {self.beamline.name}: {axes} axes, {counters} counters; wa() shows where the axes are, "
+            "Ctrl-C stops, Ctrl-D leaves"
+        )

@@ -1,0 +1,108 @@
+"""Counting and scanning: the standard scans with what the person at the prompt sees of them."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from rich.console import Console
+
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.scan.analysis.history import History
+from ronda.framework.scan.background import Task
+from ronda.framework.scan.measured import Measured
+from ronda.framework.scan.standard import Scans
+from ronda.framework.stream.description import State
+from ronda.shell.displays.counts import counts_table
+from ronda.shell.displays.watch import Watch
+from ronda.shell.verbs.peaks import PeakCommands
+
+STOP_TIME = 20.0
+"""Seconds that scans have to end at the end of a session."""
+
+
+class ScanCommands:
+    """The commands that measure, of one session. Without counters they take those of the active group.
+
+    Args:
+        beamline: where.
+        console: where they print.
+    """
+
+    def __init__(self, beamline: Beamline, console: Console) -> None:
+        self._beamline = beamline
+        self._console = console
+        self._watch = Watch(console)
+        self._scans = Scans(beamline, user=_user(), observers=[self._watch])
+        self._scans.spawn = _in_greenlet
+        self._peaks = PeakCommands(self._scans.history, console, lambda: self._scans.dry is not None)
+
+    @property
+    def history(self) -> History:
+        """The scans of the session."""
+        return self._scans.history
+
+    def finish(self) -> bool:
+        """Wait for the scans that run beside, then as `name_files`; Ctrl-C stops them."""
+        beside = self._scans.history.beside()
+        try:
+            for scan in beside:
+                scan.wait()
+        except BaseException:
+            self.stop_beside()
+            raise
+        return self.name_files() and all(scan.state == State.COMPLETED for scan in beside)
+
+    def stop_beside(self) -> None:
+        """Stop the scans that run beside, and wait until they have ended, for a bounded time."""
+        running = [scan for scan in self._scans.history.beside() if not scan.wait(0)]
+        for scan in running:
+            scan.stop("the end of the session")
+        for scan in running:
+            scan.wait(STOP_TIME)
+
+    @property
+    def scans(self) -> Scans:
+        """The scans of the session."""
+        return self._scans
+
+    def name_files(self) -> bool:
+        """Say where the scans that have ended are saved, once their files are closed; returns whether all are."""
+        return self._watch.name_files()
+
+    def commands(self) -> list[Callable[..., Any]]:
+        """All that people can type."""
+        scans = self._scans
+        return [
+            *(self.ct, scans.sct, scans.loopscan, scans.timescan),
+            *(scans.ascan, scans.a2scan, scans.a3scan, scans.a4scan, scans.a5scan, scans.anscan),
+            *(scans.dscan, scans.d2scan, scans.d3scan, scans.d4scan, scans.d5scan, scans.dnscan),
+            *(scans.lookupscan, scans.pointscan, scans.logscan, scans.amesh, scans.dmesh),
+            scans.xas_scan,
+            *self._peaks.commands(),
+            *(scans.lineup, scans.spiral, scans.rel_spiral, scans.spiral_fermat, scans.rel_spiral_fermat, scans.rockit),
+        ]
+
+    def ct(self, time: float = 1.0, *counters: Measured) -> None:
+        """Count once for a time in s and show the values; nothing is saved: ct(0.5), ct(0.5, diode)."""
+        if self._scans.dry is not None:
+            self._scans.dry.count(f"ct({time})", time)
+            return
+        counted = self._scans.ct(time, *counters)
+        self._console.print(counts_table(counted), markup=False, highlight=False, soft_wrap=True)
+
+
+def _in_greenlet(work: Callable[[], None]) -> Task:
+    task: Task = gevent.spawn(work)
+    return task
+
+
+def _user() -> str:
+    """Who works here; in a container this machine may not know a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

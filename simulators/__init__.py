@@ -1,0 +1,1 @@
+"""Simulated hardware behind real wire protocols over TCP; imports nothing of ours."""

@@ -1,0 +1,1 @@
+"""What an IcePAP is made of: its command lines, its racks, its driver boards."""

@@ -1,0 +1,277 @@
+"""A motor controller with many axes, in the lines of our own protocol; positions in steps, times in s."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from ronda.simulators.axes import build_axis, state, truth
+from ronda.simulators.instrument import Instrument, ProtocolError
+from ronda.simulators.line_protocol import BAD_ARGUMENT, NO_SUCH_AXIS, REFUSED, answer, expect, number
+from ronda.simulators.parameters import AxisParameters, InstrumentParameters, parameter
+from ronda.simulators.physics.axis import Axis, Range, Refused
+from ronda.simulators.physics.search import Mark
+from ronda.simulators.physics.world import World
+
+POSITIONS = Range(-(2.0**31), 2.0**31 - 1)
+"""What the position registers can hold, in steps."""
+
+NEGATIVE_SWITCH, POSITIVE_SWITCH, HOME_SWITCH, FOLLOWING_FAULT = 1, 2, 4, 8
+"""Flags of the status reply."""
+
+MOST_AXES = 1000
+
+AxisNumber = Annotated[int, Field(ge=1, le=MOST_AXES)]
+
+
+def _axes(given: Any) -> Any:
+    """So many axes, all alike, where their number is given."""
+    if not isinstance(given, int) or isinstance(given, bool):
+        return given
+    if not 1 <= given <= MOST_AXES:
+        raise ValueError(f"should be from 1 to {MOST_AXES} axes, not {given}")
+    return {axis_number: {} for axis_number in range(1, given + 1)}
+
+
+Axes = dict[AxisNumber, AxisParameters]
+
+
+class MotorControllerParameters(InstrumentParameters):
+    """A motor controller."""
+
+    axes: Annotated[Axes, BeforeValidator(_axes, json_schema_input_type=AxisNumber | Axes)] = parameter(
+        "Number of axes, all alike; or each axis by its number", 8, validate_default=True, min_length=1
+    )
+
+
+class MotorController(Instrument):
+    """The controller and its axes."""
+
+    Parameters = MotorControllerParameters
+
+    def __init__(self, name: str, parameters: MotorControllerParameters, world: World) -> None:
+        self.name = name
+        self._world = world
+        self._axes: dict[int, Axis] = {}
+        self._names = {axis_number: axis.name for axis_number, axis in parameters.axes.items()}
+        for axis_number, axis in sorted(parameters.axes.items()):
+            self._axes[axis_number] = build_axis(axis_number, axis, world)
+        self._kept: dict[int, tuple[int, str]] = {}
+        self._commands = {
+            "IDN?": self._identify,
+            "STATUS?": self._status,
+            "MOVE": self._move,
+            "JOG": self._jog,
+            "HOME": self._home,
+            "HOMED?": self._homed,
+            "STOP": self._stop,
+            "ABORT": self._abort,
+            "VEL": self._set_velocity,
+            "VEL?": self._velocity,
+            "ACC": self._set_acceleration_time,
+            "ACC?": self._acceleration_time,
+            "RANGE?": self._range,
+            "SETPOS": self._redefine,
+            "SETENC": self._redefine_encoder,
+            "POWER": self._set_power,
+            "POWER?": self._power,
+        }
+
+    def answer(self, line: str) -> str:
+        """The reply to one line."""
+        return answer(self._commands, line)
+
+    def truth(self, time: float) -> dict[str, Any]:
+        """By the number of each axis, where it truly is, how fast, and when the motion of that time began and ends."""
+        return {"axes": {str(number): truth(axis, self._names[number], time) for number, axis in self._axes.items()}}
+
+    def fail(self, axis: int, fault: str = "following") -> None:
+        """Let an axis have a following fault."""
+        if fault != "following":
+            raise LookupError(f"{self.name} has the fault following only, not {fault}")
+        self._find(axis).fail(self._world.clock.now())
+
+    def slip(self, axis: int, part: float) -> None:
+        """Let an axis lose this part of its steps from its next motion on."""
+        self._find(axis).slip = part
+
+    def carry(self, axis: int, distance: float) -> None:
+        """Let somebody move a stage by hand, by a distance in its unit."""
+        try:
+            self._find(axis).carry(distance, self._world.clock.now())
+        except Refused as refused:
+            raise LookupError(str(refused)) from None
+
+    def _find(self, axis: int) -> Axis:
+        try:
+            return self._axes[axis]
+        except KeyError:
+            raise LookupError(f"{self.name} has no axis {axis}") from None
+
+    def _axis(self, word: str) -> Axis:
+        try:
+            return self._axes[int(word)]
+        except ValueError:
+            raise ProtocolError(BAD_ARGUMENT, f"the axis should be a whole number, not {word[:40]}") from None
+        except KeyError:
+            raise ProtocolError(NO_SUCH_AXIS, f"there is no axis {word[:40]}") from None
+
+    def _some(self, words: list[str], usage: str) -> list[Axis]:
+        if not words:
+            raise ProtocolError(BAD_ARGUMENT, f"usage: {usage}")
+        return [self._axis(word) for word in words]
+
+    def _identify(self, words: list[str]) -> str:
+        expect(words, 0, "IDN?")
+        return f"RONDA-SIM-MC,1,{len(self._axes)}"
+
+    def _status(self, words: list[str]) -> str:
+        now = self._world.clock.now()
+        axes = [self._axis(word) for word in words] if words else self._axes.values()
+        return ";".join([self._axis_status(axis, now) for axis in axes])
+
+    def _axis_status(self, axis: Axis, now: float) -> str:
+        kept = self._kept.get(axis.number)
+        if kept is not None and kept[0] == axis.changes:
+            return kept[1]
+        shown = state(axis, now)
+        text = f"{axis.number},{shown},{axis.position(now)},{self._flags(axis, now)}"
+        if axis.encoder is not None:
+            text += f",{axis.encoder.counts(now)}"
+        # nothing changes by itself while it stands, and hundreds of idle axes are asked again and again
+        if shown != "MOVING" and axis.steady:
+            self._kept[axis.number] = (axis.changes, text)
+        return text
+
+    @staticmethod
+    def _flags(axis: Axis, now: float) -> int:
+        stage = axis.stage
+        return (
+            stage.on_lower_switch(now) * NEGATIVE_SWITCH
+            + stage.on_upper_switch(now) * POSITIVE_SWITCH
+            + stage.on_home_switch(now) * HOME_SWITCH
+            + axis.fault * FOLLOWING_FAULT
+        )
+
+    def _move(self, words: list[str]) -> str:
+        if not words or len(words) % 2:
+            raise ProtocolError(BAD_ARGUMENT, "usage: MOVE axis position [axis position ...]")
+        axes = [self._axis(word) for word in words[::2]]
+        if len(set(axes)) != len(axes):
+            raise ProtocolError(BAD_ARGUMENT, "an axis stands twice")
+        targets = [round(number(word, "the position", POSITIONS, "steps")) for word in words[1::2]]
+        now = self._world.clock.now()
+        try:
+            for axis, target in zip(axes, targets, strict=True):
+                axis.check_move(target, now)
+        except Refused as refused:
+            raise ProtocolError(REFUSED, str(refused)) from None
+        for axis, target in zip(axes, targets, strict=True):
+            axis.move(target, now)
+        return ""
+
+    def _jog(self, words: list[str]) -> str:
+        expect(words, 2, "JOG axis velocity")
+        axis = self._axis(words[0])
+        velocity = number(words[1], "the velocity", Range(-axis.velocities.high, axis.velocities.high), "steps/s")
+        number(str(abs(velocity)), "the speed", axis.velocities, "steps/s")
+        now = self._world.clock.now()
+        self._require_motion(axis, velocity, now)
+        axis.jog(velocity, now)
+        return ""
+
+    def _home(self, words: list[str]) -> str:
+        if len(words) == 3:
+            words = [*words, repr(self._axis(words[0]).velocity)]
+        expect(words, 4, "HOME axis HOME|LOW|HIGH|INDEX 1|-1 [velocity]")
+        axis = self._axis(words[0])
+        if words[1] not in list(Mark):
+            raise ProtocolError(BAD_ARGUMENT, f"the mark should be one of {', '.join(Mark)}, not {words[1][:40]}")
+        if words[2] not in ("1", "-1"):
+            raise ProtocolError(BAD_ARGUMENT, f"the direction should be 1 or -1, not {words[2][:40]}")
+        velocity = number(words[3], "the velocity", axis.velocities, "steps/s")
+        now = self._world.clock.now()
+        self._require_motion(axis, 0, now)
+        axis.home(Mark(words[1]), int(words[2]), velocity, now)
+        return ""
+
+    def _homed(self, words: list[str]) -> str:
+        expect(words, 1, "HOMED? axis")
+        return self._axis(words[0]).homed(self._world.clock.now())
+
+    @staticmethod
+    def _require_motion(axis: Axis, ahead: float, now: float) -> None:
+        try:
+            axis.check_motion(ahead, now)
+        except Refused as refused:
+            raise ProtocolError(REFUSED, str(refused)) from None
+
+    def _stop(self, words: list[str]) -> str:
+        now = self._world.clock.now()
+        for axis in self._some(words, "STOP axis [axis ...]"):
+            axis.stop(now)
+        return ""
+
+    def _abort(self, words: list[str]) -> str:
+        now = self._world.clock.now()
+        for axis in self._some(words, "ABORT axis [axis ...]"):
+            axis.abort(now)
+        return ""
+
+    def _set_velocity(self, words: list[str]) -> str:
+        expect(words, 2, "VEL axis velocity")
+        axis = self._axis(words[0])
+        axis.velocity = number(words[1], "the velocity", axis.velocities, "steps/s")
+        return ""
+
+    def _velocity(self, words: list[str]) -> str:
+        expect(words, 1, "VEL? axis")
+        return repr(self._axis(words[0]).velocity)
+
+    def _set_acceleration_time(self, words: list[str]) -> str:
+        expect(words, 2, "ACC axis time")
+        axis = self._axis(words[0])
+        axis.acceleration_time = number(words[1], "the acceleration time", axis.acceleration_times, "s")
+        return ""
+
+    def _acceleration_time(self, words: list[str]) -> str:
+        expect(words, 1, "ACC? axis")
+        return repr(self._axis(words[0]).acceleration_time)
+
+    def _range(self, words: list[str]) -> str:
+        expect(words, 1, "RANGE? axis")
+        axis = self._axis(words[0])
+        velocities, times = axis.velocities, axis.acceleration_times
+        return f"{velocities.low!r} {velocities.high!r} {times.low!r} {times.high!r}"
+
+    def _redefine(self, words: list[str]) -> str:
+        expect(words, 2, "SETPOS axis position")
+        axis = self._axis(words[0])
+        position = round(number(words[1], "the position", POSITIONS, "steps"))
+        try:
+            axis.redefine(position, self._world.clock.now())
+        except Refused as refused:
+            raise ProtocolError(REFUSED, str(refused)) from None
+        return ""
+
+    def _redefine_encoder(self, words: list[str]) -> str:
+        expect(words, 2, "SETENC axis counts")
+        axis = self._axis(words[0])
+        if axis.encoder is None:
+            raise ProtocolError(REFUSED, f"axis {axis.number} has no encoder")
+        axis.encoder.redefine(number(words[1], "the count", POSITIONS, "counts"), self._world.clock.now())
+        axis.changes += 1
+        return ""
+
+    def _set_power(self, words: list[str]) -> str:
+        expect(words, 2, "POWER axis ON|OFF")
+        axis = self._axis(words[0])
+        if words[1] not in ("ON", "OFF"):
+            raise ProtocolError(BAD_ARGUMENT, f"the power should be ON or OFF, not {words[1][:40]}")
+        axis.power(words[1] == "ON", self._world.clock.now())
+        return ""
+
+    def _power(self, words: list[str]) -> str:
+        expect(words, 1, "POWER? axis")
+        return "ON" if self._axis(words[0]).powered else "OFF"

@@ -1,0 +1,1 @@
+"""The simulated world: how things move, shine and are counted; knows nothing of wires and protocols."""

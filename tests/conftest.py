@@ -1,0 +1,185 @@
+"""Fixtures that all tests share: the program `ronda`, and a running demo beamline."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+# the machine of the tests is shared: how long an example takes says nothing
+settings.register_profile("ronda", deadline=None)
+settings.load_profile("ronda")
+
+DEMO = Path(__file__).parents[1] / "config" / "demo"
+
+
+UNBUFFERED = "PYTHONUNBUFFERED"
+
+
+def pytest_configure() -> None:
+    """Let what tests start print at once, be compiled once, and keep its state apart, whatever the machine has set."""
+    os.environ[UNBUFFERED] = "1"
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # not the user's own; all workers share it, so that no two of their beamlines choose the same ports
+    os.environ["XDG_STATE_HOME"] = str(Path(tempfile.gettempdir()) / f"ronda-tests-{os.getuid()}")
+
+
+LONGEST_FIRST = ("tests/system", "tests/docs", "tests/framework/host", "tests/framework/scan")
+"""Folders of tests that take long for their number: begun last, one of them would be what all wait for at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several tests run at a time, begin with the long ones; files stay together."""
+    if not hasattr(config, "workerinput"):
+        return
+
+    def place(item: pytest.Item) -> int:
+        folders = enumerate(LONGEST_FIRST)
+        return next((at for at, folder in folders if item.nodeid.startswith(f"{folder}/")), len(LONGEST_FIRST))
+
+    items.sort(key=place)
+
+
+def _wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Callable[[], Any], float, str], Any]:
+    """`wait_for(condition, seconds, what)` waits until `condition()` is true and returns its value, or fails."""
+    return _wait_for
+
+
+@dataclass
+class Ronda:
+    """Runs the program `ronda` as a user would."""
+
+    environment: dict[str, str] = field(
+        default_factory=lambda: {
+            **{name: value for name, value in os.environ.items() if name != UNBUFFERED},  # as users have it
+            "COLUMNS": "200",
+        }
+    )
+
+    def __call__(
+        self, *arguments: object, code: int | None = 0, timeout: float = 180, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        """`ronda …` with its output; fails unless it ends with `code` (None: whatever)."""
+        done = subprocess.run(
+            [Path(sys.executable).parent / "ronda", *map(str, arguments)],
+            env=self.environment | environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=timeout,
+            check=False,
+        )
+        if code is not None:
+            assert done.returncode == code, (
+                f"ronda {' '.join(map(str, arguments))} gave {done.returncode}:\n{done.stdout}"
+            )
+        return done
+
+    def servers(self, which: object) -> dict[str, dict[str, Any]]:
+        """The processes of a running beamline, by name, as `ronda status --json` has them, read as it does.
+
+        Tests ask for this again and again; a program of its own for each time would cost most of theirs.
+        """
+        from ronda.framework.host import control
+
+        hosts = control.all_hosts(control.select(str(which)))
+        return {
+            process.name: {**asdict(process), "state": str(process.state)}
+            for host in hosts
+            for process in host.processes
+        }
+
+    def exports(self, which: object) -> dict[str, str]:
+        """What `ronda env` prints."""
+        lines = self("env", which).stdout.splitlines()
+        return dict(line.removeprefix("export ").split("=", 1) for line in lines)
+
+
+@pytest.fixture(scope="session")
+def ronda() -> Ronda:
+    """The program."""
+    return Ronda()
+
+
+@dataclass
+class Beamline:
+    """A running beamline."""
+
+    folder: Path
+    exports: dict[str, str]
+    ronda: Ronda
+
+    def servers(self) -> dict[str, dict[str, Any]]:
+        """Its processes by name."""
+        return self.ronda.servers(self.folder)
+
+    def device(self, name: str) -> Any:
+        """A plain PyTango proxy, given only what `ronda env` says."""
+        import tango
+
+        return tango.DeviceProxy(f"tango://{self.exports['TANGO_HOST']}/{name}")
+
+    def marked(self) -> list[str]:
+        """Names of all its processes that are alive, each as often as it is there, not what is only being forked."""
+        from ronda.framework.host.process import marked
+
+        return sorted(name for _, name, each in marked(self.folder / ".ronda" / "local") if not each.is_copy())
+
+
+def _copy_demo(folder: Path) -> Path:
+    shutil.copytree(DEMO, folder, ignore=shutil.ignore_patterns(".ronda", "data"))
+    return folder
+
+
+def _bring_up(ronda: Ronda, folder: Path) -> Beamline:
+    ronda("up", folder, "--detach")
+    return Beamline(folder, ronda.exports(folder), ronda)
+
+
+@pytest.fixture(scope="session")
+def demo(ronda: Ronda, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamline]:
+    """The demo beamline, running; tests leave it as they found it."""
+    folder = _copy_demo(tmp_path_factory.mktemp("session") / "demo")
+    try:
+        yield _bring_up(ronda, folder)
+    finally:
+        ronda("down", folder, code=None)
+
+
+@pytest.fixture
+def demo_folder(tmp_path: Path) -> Path:
+    """A copy of the demo's YAML files, to change and bring up; what is left running is taken down by `bring_up`."""
+    return _copy_demo(tmp_path / "demo")
+
+
+@pytest.fixture
+def bring_up(ronda: Ronda) -> Iterator[Callable[[Path], Beamline]]:
+    """`bring_up(folder)` brings a beamline up for this test; each is taken down at its end."""
+    folders: list[Path] = []
+
+    def up(folder: Path) -> Beamline:
+        folders.append(folder)
+        return _bring_up(ronda, folder)
+
+    yield up
+    for folder in folders:
+        ronda("down", folder, code=None)

@@ -1,0 +1,77 @@
+"""What a counter card's entry in YAML becomes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from ronda.devices.counter.contract import CounterCard
+from ronda.devices.counter.kind import KIND
+from ronda.framework.config.kinds import load_driver
+from ronda.framework.errors import ConfigurationError
+
+
+def entry(channels, **keys):
+    model = KIND.parameters(load_driver("counter", "simulated", CounterCard))
+    return model.model_validate(
+        {"kind": "counter", "driver": "simulated", "address": "simulator:counters", "channels": channels, **keys}
+    )
+
+
+def test_a_card_becomes_one_tango_device():
+    (device,) = KIND.devices("ct1", entry({"i0": {"channel": 1}, "diode": {"channel": 2}}))
+    assert (device.name, device.family, device.tango_class) == ("ct1", "counter", "CounterCard")
+    assert list(device.configuration["channels"]) == ["i0", "diode"]
+    assert json.loads(json.dumps(device.configuration)) == device.configuration
+
+
+def test_channels_become_attribute_configuration():
+    (device,) = KIND.devices(
+        "ct1",
+        entry(
+            {
+                "sample_diode": {
+                    "channel": 1,
+                    "unit": "V",
+                    "digits": 3,
+                    "archive": {"period": 10},
+                    "alarms": {"alarm": [None, 9]},
+                }
+            }
+        ),
+    )
+    assert device.attributes["SampleDiode"] == {
+        "unit": "V",
+        "format": "%.3f",
+        "label": "sample_diode",
+        "archive_period": "10000",
+        "max_alarm": "9.0",
+    }
+    assert device.attributes["IntegrationTime"] == {"min_value": "0.0001", "max_value": "100000.0"}
+
+
+@pytest.mark.parametrize(
+    ("channels", "message"),
+    [
+        ({}, "at least 1 item"),
+        ({"i0": {"channel": 1}, "diode": {"channel": 1}}, "i0 and diode both use channel 1"),
+        ({"counts": {"channel": 1}}, "the channel counts becomes the attribute Counts, which the card itself has"),
+        ({"a_b": {"channel": 1}, "aB": {"channel": 2}}, "becomes the attribute AB, which a_b has; choose another"),
+        ({"i0": {"channel": 0}}, "greater than or equal to 1"),
+    ],
+)
+def test_channels_that_make_no_sense_are_refused(channels, message):
+    with pytest.raises(ValidationError, match=message):
+        entry(channels)
+
+
+def test_an_integration_time_outside_its_limits_is_refused():
+    with pytest.raises(ValidationError, match=r"the integration time 5\.0 s is outside integration_time_limits"):
+        entry({"i0": {"channel": 1}}, integration_time=5, integration_time_limits=[0.1, 1])
+
+
+def test_a_card_without_a_driver_is_refused():
+    with pytest.raises(ConfigurationError, match="a counter card needs a driver, such as `driver: simulated`"):
+        KIND.parameters(None)

@@ -1,0 +1,52 @@
+"""What the pages on scans of one's own and on peaks say works at the prompt of the demo."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+PAGES = Path(__file__).parents[2] / "docs" / "how-to"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def home(demo):
+    """Afterwards no scan of one's own is left, and the stages stand at 0 again."""
+    yield
+    for file in (demo.folder / "scans").glob("*.py"):
+        file.unlink()
+    demo.ronda("shell", demo.folder, "-c", "mv(samy, 0, samz, 0, s1l, 3)")
+
+
+def run_page(demo, name: str) -> str:
+    """Write the files of a page, and type what stands in it."""
+    typed = []
+    for language, text in BLOCK.findall((PAGES / name).read_text()):
+        if language == "python":
+            file = demo.folder / re.match(r"# file: (\S+)\n", text)[1]
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
+        elif language == "text":
+            typed.append(text)
+    assert typed
+    return demo.ronda("shell", demo.folder, "-c", "".join(typed), timeout=300).stdout
+
+
+@pytest.mark.timeout(400)
+def test_scans_of_ones_own_are_commands(demo, home) -> None:
+    printed = run_page(demo, "write-your-own-scan.md")
+
+    assert "my sample" in printed
+    assert "circle(0.1, 4, 0.02, diode)" in printed
+    assert "file: " not in printed
+
+
+@pytest.mark.timeout(400)
+def test_a_peak_is_found_and_gone_to(demo, home) -> None:
+    printed = run_page(demo, "find-a-peak.md")
+
+    assert re.search(r"scan \d+, diode: cen is at samy 0\.\d+ mm, moved there", printed)
+    assert re.search(r"centre = +0\.\d+ ± 0\.\d+ +mm", printed)
+    assert "samy stands at 0." in printed

@@ -1,0 +1,64 @@
+"""A Tango device as a client sees it: few exchanges, and failures in our words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+import tango
+
+from ronda.framework.clients.remote import Remote, side_by_side
+from ronda.framework.errors import CommunicationFailed, NotFound
+
+
+class Counting:
+    """A Tango client that counts what it is asked."""
+
+    def __init__(self, address: str) -> None:
+        self.asked: Counter[str] = Counter()
+        self._proxy = tango.DeviceProxy(address)
+
+    def __getattr__(self, name: str) -> Any:
+        self.asked[name] += 1
+        return getattr(self._proxy, name)
+
+
+@pytest.fixture
+def axis(beamline) -> Remote:
+    return Remote("samz", beamline["samz"].remote.address, Counting)
+
+
+def test_the_type_of_an_attribute_is_asked_for_only_once(axis):
+    velocity = axis.read("Velocity")
+    for _ in range(5):
+        axis.write("Velocity", velocity)
+    assert axis.proxy.asked["get_attribute_config"] == 1
+    assert axis.proxy.asked["write_attribute"] == 5
+
+
+def test_the_type_that_a_command_takes_is_asked_for_only_once(axis):
+    for _ in range(5):
+        axis.command("AwaitRest", 0.0)
+    assert axis.proxy.asked["command_query"] == 1
+
+
+def test_after_a_failure_the_type_is_asked_for_again(axis):
+    velocity = axis.read("Velocity")
+    axis.write("Velocity", velocity)
+    with pytest.raises(Exception, match="samz"):
+        axis.write("Velocity", 1e9)
+    axis.write("Velocity", velocity)
+    assert axis.proxy.asked["get_attribute_config"] == 3  # one more for the limits in the sentence
+
+
+def test_devices_run_a_command_side_by_side(beamline):
+    side_by_side([axis.remote for axis in beamline.axes()], "AwaitRest", 0.0)
+
+
+def test_one_that_fails_is_named_after_the_others_have_answered(beamline):
+    absent = beamline.remote("nobody", "ronda/axis/nobody")
+    samz = Remote("samz", beamline["samz"].remote.address, Counting)
+    with pytest.raises((CommunicationFailed, NotFound), match="nobody"):
+        side_by_side([absent, samz], "AwaitRest", 0.0)
+    assert samz.proxy.asked["command_inout_reply"] >= 1

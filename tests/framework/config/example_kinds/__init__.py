@@ -1,0 +1,1 @@
+"""Two kinds of device for the tests of the configuration."""

@@ -1,0 +1,1 @@
+"""A motor controller with axes."""

@@ -1,0 +1,1 @@
+"""Drivers of motor controllers, right and wrong ones."""

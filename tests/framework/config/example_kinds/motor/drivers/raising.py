@@ -1,0 +1,3 @@
+"""A driver that fails when imported."""
+
+raise RuntimeError("no licence found")

@@ -1,0 +1,87 @@
+"""A running demo beamline as scans see it, and what they tell."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.scan.observer import Observer
+from ronda.framework.scan.standard import Scans
+
+
+class Recorder(Observer):
+    """Keeps what a scan tells; `at(index, action)` does something when a point is there."""
+
+    def __init__(self) -> None:
+        self.prepared = 0
+        self.points: list[tuple[int, dict[str, Any]]] = []
+        self.waiting: list[str] = []
+        self.ended: list[str] = []
+        self._actions: dict[int, Callable[[], object]] = {}
+
+    def at(self, index: int, action: Callable[[], object]) -> None:
+        self._actions[index] = action
+
+    def on_prepared(self, scan):
+        self.prepared += 1
+        self._actions.pop(-1, lambda: None)()
+
+    def on_point(self, scan, index, values):
+        self.points.append((index, dict(values)))
+        self._actions.pop(index, lambda: None)()
+
+    def on_waiting(self, scan, sentence):
+        self.waiting.append(sentence)
+
+    def on_end(self, scan):
+        self.ended.append(scan.state)
+
+
+def connect(exports: dict[str, str]) -> Beamline:
+    return Beamline.connect(
+        exports["TANGO_HOST"], exports["RONDA_REDIS_URL"].strip("'"), exports["RONDA_BEAMLINE"], os.environ
+    )
+
+
+@pytest.fixture(scope="session")
+def beamline(demo) -> Iterator[Beamline]:
+    """The demo beamline; tests leave it as they found it."""
+    connected = connect(demo.exports)
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def scans(beamline, recorder) -> Scans:
+    """Scans of the demo beamline, watched by `recorder`."""
+    return Scans(beamline, "tests", "somebody", [recorder])
+
+
+class Victim:
+    """A beamline of one test, whose processes it may kill."""
+
+    def __init__(self, running: Any) -> None:
+        self.running = running
+        self.beamline = connect(running.exports)
+
+    def pid(self, name: str) -> int:
+        return int(self.running.servers()[name]["pid"])
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        os.kill(self.pid(name), number)
+
+
+@pytest.fixture
+def victim(bring_up, demo_folder: Path) -> Iterator[Victim]:
+    made = Victim(bring_up(demo_folder))
+    yield made
+    made.beamline.close()

@@ -1,0 +1,112 @@
+"""Dry runs: nothing moves, everything is checked, and the time is about right; and disks that are nearly full."""
+
+import random
+
+import pytest
+
+from ronda.framework.errors import NotAllowed, NotReady, OutOfRange
+from ronda.framework.scan import room
+from ronda.framework.scan.standard import Scans
+from ronda.framework.scan.virtual_axes import Moving, move_time
+
+
+@pytest.fixture
+def quiet():
+    """Takes what dry runs tell."""
+    return []
+
+
+def test_nothing_moves_and_the_plan_is_told(scans, beamline, quiet):
+    before = beamline["samx"].position
+    with scans.dryrun(quiet.append) as plan:
+        scan = scans.ascan("samx", -1, 1, 100, 0.1, "diode", save=False)
+    (estimate,) = plan.estimates
+    assert scan.identifier == ""
+    assert beamline["samx"].position == before
+    assert estimate.points == 101
+    assert estimate.exposure == pytest.approx(10.1)
+    assert estimate.motion > 100 * move_time(0.02, 2.0, 0.1)
+    assert estimate.ranges["samx"] == (-1.0, 1.0, "mm")
+    assert estimate.size > 101 * 16
+    assert quiet == [str(estimate)]
+    assert quiet[0].startswith(f"ascan(samx, -1, 1, 100, 0.1, diode): {estimate.duration:.3g} s; 101 points")
+
+
+def test_a_script_goes_on_from_where_it_would_stand(scans, beamline, quiet):
+    samx = beamline["samx"]
+    samx.move(0.0)
+    with scans.dryrun(quiet.append) as plan:
+        plan.move("mv(samx, 4)", [(samx, 4.0)])
+        scans.dscan(samx, -0.5, 0.5, 2, 0.1, "diode", save=False)
+    assert plan.estimates[0].motion == pytest.approx(move_time(4.0, 2.0, 0.1), abs=0.2)
+    assert plan.estimates[1].ranges["samx"] == (3.5, 4.5, "mm")
+    assert quiet[-1].startswith(f"together {plan.duration:.3g} s")
+    assert samx.position == pytest.approx(0.0, abs=0.01)
+
+
+def test_the_real_axes_below_a_computed_one_are_checked_and_told(scans, beamline, quiet):
+    with scans.dryrun(quiet.append) as plan:
+        scans.ascan("s1vg", 5.0, 7.0, 2, 0.1, "diode", save=False)
+    told = plan.estimates[0].ranges
+    assert set(told) == {"s1u", "s1d"}
+    offset = beamline["s1vo"].position
+    assert told["s1u"][:2] == pytest.approx((2.5 + offset, 3.5 + offset), abs=0.01)
+    with pytest.raises(OutOfRange, match="s1u"), scans.dryrun(quiet.append):
+        scans.ascan("s1vg", 5.0, 11.0, 2, 0.1, "diode", save=False)
+
+
+def test_a_target_outside_limits_is_refused_as_the_scan_would_be(scans, quiet):
+    with pytest.raises(OutOfRange, match="samx: cannot move to 20"), scans.dryrun(quiet.append):
+        scans.ascan("samx", 0, 20, 2, 0.1, "diode", save=False)
+
+
+def test_axes_do_not_move_by_other_means_either_and_move_again_after(scans, beamline, quiet):
+    samx = beamline["samx"]
+    with pytest.raises(NotAllowed, match="samx: does not move in a dry run"), scans.dryrun(quiet.append):
+        samx.move(1.0)
+    samx.move(0.5)
+    assert samx.position == pytest.approx(0.5, abs=0.01)
+
+
+def test_one_dry_run_at_a_time(scans, quiet):
+    with scans.dryrun(quiet.append), pytest.raises(NotReady, match="there is a dry run already"):
+        scans.dryrun(quiet.append)
+
+
+def test_the_estimate_is_within_15_percent_of_scans_drawn_at_random(scans, quiet):
+    draw = random.Random()
+    scans.ascan("samx", 0, 0.4, 4, 0.02, "diode", save=False)  # shows how long things take on this machine
+    missed = []
+    for _ in range(8):
+        start, way = draw.uniform(-4, 1), draw.choice([-1, 1]) * draw.uniform(1.5, 3)
+        arguments = ("samx", start, start + way, draw.randint(1, 4), draw.uniform(0.2, 0.4), "diode")
+        with scans.dryrun(quiet.append) as plan:
+            scans.ascan(*arguments, save=False)
+        took = scans.ascan(*arguments, save=False).took
+        assert plan.duration <= 1.15 * took, arguments  # no machine makes axes faster
+        if plan.duration >= 0.85 * took:
+            return
+        missed.append((arguments, plan.duration, took))
+    pytest.fail(f"always more than 15 % too short: {missed}")
+
+
+def test_backlash_takes_a_second_motion():
+    forward = Moving(0.0, 2.0, 0.1, 0.02).go(1.0)
+    back = Moving(1.0, 2.0, 0.1, 0.02).go(0.0)
+    assert forward == pytest.approx(move_time(1.0, 2.0, 0.1))
+    assert back == pytest.approx(move_time(1.02, 2.0, 0.1) + move_time(0.02, 2.0, 0.1))
+
+
+def test_a_scan_that_does_not_fit_onto_the_disk_is_refused_before_it_starts(beamline, monkeypatch, quiet):
+    scans = Scans(beamline, "full")
+    assert room.free_space(beamline) > 0
+    monkeypatch.setattr("ronda.framework.scan.room.free_space", lambda _: 1_500_000)
+    monkeypatch.setattr("ronda.framework.scan.dry_run.free_space", lambda _: 1_500_000)
+    known = len(beamline.stream.scans(session="full"))
+    sentence = r"loopscan\(3, 0.01, i0\): would not fit onto the disk: it may take 2 MB, and the writer may use 1.5 MB"
+    with pytest.raises(NotReady, match=sentence):
+        scans.loopscan(3, 0.01, "i0")
+    assert len(beamline.stream.scans(session="full")) == known
+    with pytest.raises(NotReady, match="WHICH DOES NOT FIT"), scans.dryrun(quiet.append):
+        scans.loopscan(3, 0.01, "i0")
+    assert scans.loopscan(3, 0.01, "i0", save=False).state == "COMPLETED"

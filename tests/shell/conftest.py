@@ -1,0 +1,141 @@
+"""Fixtures of the shell: somebody who types into a pseudo-terminal, and a demo of one's own to bring up."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pexpect
+import pytest
+
+ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[=>]|\r")
+
+
+@dataclass
+class Typist:
+    """Types into `ronda …` in a pseudo-terminal and reads the answers.
+
+    Attributes:
+        seen: what was printed before the latest prompt.
+        at_prompt: whether it waits for a command.
+    """
+
+    terminal: pexpect.spawn
+    prompts: int = 0
+    seen: str = field(default="", repr=False)
+    at_prompt: bool = False
+
+    def wait_for_prompt(self, seconds: float = 150) -> str:
+        """Wait for the next prompt; returns what was printed before it."""
+        self.prompts += 1
+        self.seen = self.wait_for(rf"\[{self.prompts}\]:", seconds)
+        self.at_prompt = True
+        return self.seen
+
+    def wait_for(self, pattern: str, seconds: float = 150) -> str:
+        """Wait until something is printed; returns what was printed up to it."""
+        self.terminal.expect(pattern, timeout=seconds)
+        return ESCAPES.sub("", self.terminal.before)
+
+    def send(self, *lines: str) -> None:
+        """Type lines."""
+        self.at_prompt = False
+        for line in lines:
+            self.terminal.send(line + "\r")
+
+    def enter(self, *lines: str) -> str:
+        """Type lines and wait for the next prompt; returns what was printed."""
+        self.send(*lines)
+        return self.wait_for_prompt()
+
+    def press_ctrl_c(self) -> float:
+        """Press Ctrl-C; returns how many seconds it takes until the next prompt."""
+        pressed = time.monotonic()
+        self.terminal.sendintr()
+        self.wait_for_prompt()
+        return time.monotonic() - pressed
+
+    def leave(self) -> int | None:
+        """Press Ctrl-D; returns the exit code."""
+        self.terminal.sendeof()
+        return self.ended()
+
+    def ended(self) -> int | None:
+        """Wait for the end of the program; returns the exit code."""
+        self.at_prompt = False
+        self.terminal.expect(pexpect.EOF, timeout=150)
+        self.terminal.close()
+        code: int | None = self.terminal.exitstatus
+        return code
+
+
+@pytest.fixture(scope="module")
+def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Typist]]:
+    """`seat(folder)` starts `ronda shell` on a running beamline; returns who types, at the first prompt."""
+    try:
+        for end in os.openpty():
+            os.close(end)
+    except OSError as error:
+        pytest.skip(f"this machine has no pseudo-terminals: {error}")
+    typists: list[Typist] = []
+    state = tmp_path_factory.mktemp("state")
+
+    def start(folder: Path, *, columns: int = 100) -> Typist:
+        terminal = pexpect.spawn(
+            str(Path(sys.executable).parent / "ronda"),
+            ["shell", str(folder)],
+            env={
+                **os.environ,
+                "TERM": "xterm-256color",
+                "XDG_STATE_HOME": str(state),
+                "PROMPT_TOOLKIT_NO_CPR": "1",  # nobody here says where the cursor is
+            },
+            dimensions=(50, columns),
+            encoding="utf-8",
+        )
+        typists.append(Typist(terminal))
+        typists[-1].wait_for_prompt()
+        return typists[-1]
+
+    yield start
+    for typist in typists:
+        typist.terminal.close(force=True)
+
+
+@pytest.fixture
+def ronda_demo(demo_folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """`ronda_demo("-c", code)` starts `ronda demo` on a copy of the demo's files."""
+    program = (
+        "import sys; from pathlib import Path; from ronda.shell.commands import demo\n"
+        "demo.PACKAGED = Path(sys.argv.pop(1))\n"
+        "from ronda.shell.main import main; main()"
+    )
+    processes: list[subprocess.Popen[str]] = []
+    (demo_folder.parents[1] / "pyproject.toml").touch()  # it lies in a clone
+
+    def start(*arguments: str) -> subprocess.Popen[str]:
+        processes.append(
+            subprocess.Popen(
+                [sys.executable, "-c", program, str(demo_folder), "demo", *arguments],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                env={**os.environ, "COLUMNS": "100"},
+            )
+        )
+        return processes[-1]
+
+    yield start
+    from ronda.framework.host.control import take_down
+
+    for process in processes:
+        process.kill()
+        process.communicate()
+    take_down(demo_folder / ".ronda" / "local", print)

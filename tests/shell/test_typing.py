@@ -1,0 +1,185 @@
+"""Typing at the prompt of a running beamline, in a pseudo-terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def chair(demo: Any, seat: Callable[..., Any]) -> list[Any]:
+    """Who types: one person for all tests, replaced after one that went wrong."""
+    return [seat(demo.folder)]
+
+
+@pytest.fixture
+def typist(demo: Any, chair: list[Any], seat: Callable[..., Any]) -> Any:
+    if not chair[0].at_prompt:
+        chair[0] = seat(demo.folder)
+    return chair[0]
+
+
+@pytest.fixture
+def home(demo: Any, wait_for: Callable[..., Any]) -> Iterator[None]:
+    """Afterwards samx and samy stand at 0 again."""
+    yield
+    for name in ("samx", "samy"):
+        axis = demo.device(name)
+        wait_for(lambda axis=axis: axis.State().name == "ON", 150, f"{name} to stand")
+        axis.Position = 0.0
+    for name in ("samx", "samy"):
+        wait_for(lambda name=name: demo.device(name).State().name == "ON", 150, f"{name} back at 0")
+
+
+def test_the_first_screen_says_where_one_is(demo: Any, seat: Callable[..., Any]) -> None:
+    typist = seat(demo.folder)
+
+    assert "beamline demo: 18 axes" in typist.seen
+    assert "Ctrl-C stops" in typist.seen
+
+
+def test_wa_shows_user_and_dial_positions_with_units(typist: Any) -> None:
+    screen = typist.enter("wa(samx, samy)")
+
+    assert "samx[mm]  samy[mm]" in screen
+    assert "\nuser" in screen
+    assert "\ndial" in screen
+
+
+def test_mv_comes_back_when_the_axis_is_there(typist: Any, demo: Any, home: None) -> None:
+    typist.enter("mv(samx, 0.5)")
+
+    assert demo.device("samx").Position == pytest.approx(0.5, abs=0.001)
+    assert "0.5000" in typist.enter("wa(samx)")
+
+
+def test_small_steps_add_up(typist: Any, demo: Any, home: None) -> None:
+    typist.enter("for i in range(3):", "mvr(samx, 0.1)", "")
+
+    assert demo.device("samx").Target == pytest.approx(0.3)
+
+
+def test_umv_shows_position_target_and_time_left(typist: Any, home: None) -> None:
+    typist.send("umv(samx, 2)")
+    typist.wait_for(r"→ 2\.0000 mm +\d+\.\d s left")
+
+    assert "samx      2.0000 mm" in typist.wait_for_prompt()
+
+
+def test_nothing_moves_if_one_target_is_outside_the_limits(typist: Any, demo: Any, home: None) -> None:
+    before = demo.device("samx").Position
+    screen = typist.enter("mv(samx, 1, samy, 99)")
+
+    assert "samy: cannot move to 99.0 mm, outside limits [-5.0, 25.0] mm" in screen
+    assert demo.device("samx").Position == before
+
+
+@pytest.mark.parametrize("verb", ["mv", "umv"])
+def test_ctrl_c_stops_a_move_and_says_where(verb: str, typist: Any, demo: Any, home: None) -> None:
+    samx = demo.device("samx")
+    typist.send(f"{verb}(samx, 9, samy, 8)")
+    _wait_until_moving(samx)
+    seconds = typist.press_ctrl_c()
+
+    assert seconds < 30
+    assert samx.State().name == demo.device("samy").State().name == "ON"
+    assert f"interrupted; samx stopped at {samx.Position:.4f} mm; samy stopped at" in typist.seen
+    assert samx.Position < 9
+
+
+def test_ctrl_c_ends_a_scan_in_order(typist: Any, demo: Any, home: None) -> None:
+    typist.send("ascan(samy, 0, 8, 8, 0.2, diode)")
+    typist.wait_for(r"2 +2\.0000 ")
+    seconds = typist.press_ctrl_c()
+
+    assert seconds < 30
+    assert "ABORTED after" in typist.seen
+    assert "saved: " in typist.seen
+    assert demo.device("samy").State().name == demo.device("ct1").State().name == "ON"
+    assert "counted for 0.1 s" in typist.enter("ct(0.1)"), "the card is free again"
+
+
+@pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(60)"])
+def test_ctrl_c_ends_any_command(code: str, typist: Any) -> None:
+    typist.send(f"exec(\"print('be' + 'gun')\\n{code}\")")
+    typist.wait_for("begun")
+
+    assert typist.press_ctrl_c() < 30
+    assert "2" in typist.enter("1 + 1")
+
+
+def test_ctrl_c_at_the_prompt_drops_what_was_typed(typist: Any) -> None:
+    typist.terminal.send("mv(samx,")
+    typist.terminal.sendintr()
+
+    assert "2" in typist.enter("1 + 1")
+
+
+def test_a_scan_shows_its_table_and_names_its_file(typist: Any, home: None) -> None:
+    screen = typist.enter("scan = ascan(samy, 0, 0.2, 2, 0.05, diode)")
+
+    assert "ascan(samy, 0, 0.2, 2, 0.05, diode)" in screen
+    assert "samy[mm]" in screen
+    assert "diode[count]" in screen
+    assert "0.2000" in screen
+    file = Path(screen.partition("saved: ")[2].split()[0])
+    assert file.suffix == ".h5"
+    assert file.exists()
+
+
+def test_ct_shows_counts_and_counts_per_second(typist: Any) -> None:
+    screen = typist.enter("ct(0.1, i0)")
+
+    assert "counted for 0.1 s" in screen
+    assert "count/s" in screen
+
+
+def test_a_typo_gets_a_sentence_and_no_traceback(typist: Any) -> None:
+    screen = typist.enter("wa(smax)")
+
+    assert "smax is not known; did you mean samx?" in screen
+    assert "Traceback" not in screen
+    assert "Traceback" in typist.enter("last_error()")
+
+
+def test_devices_are_not_overwritten_by_accident(typist: Any) -> None:
+    assert "samx is a device; choose another name" in typist.enter("samx = 3")
+
+
+def test_the_history_is_there_the_next_time(demo: Any, seat: Callable[..., Any]) -> None:
+    typist = seat(demo.folder)
+    typist.enter("'to be' + ' remembered'")
+    assert typist.leave() == 0
+
+    again = seat(demo.folder)
+    assert "'to be remembered'" in again.enter("\x1b[A")  # the key "up"
+
+
+def test_exit_leaves(demo: Any, seat: Callable[..., Any]) -> None:
+    typist = seat(demo.folder)
+    typist.send("exit()")
+
+    assert typist.ended() == 0
+
+
+def test_an_axis_works_again_after_its_server_was_killed(typist: Any, demo: Any, wait_for: Callable[..., Any]) -> None:
+    motors = demo.servers()["motors"]
+    assert "!ERR" not in typist.enter("wa(samx)")
+    os.kill(motors["pid"], signal.SIGKILL)
+    wait_for(lambda: demo.servers()["motors"]["pid"] not in (0, motors["pid"]), 150, "another process")
+    wait_for(lambda: "!ERR" not in typist.enter("wa(samx)"), 150, "an answer in the same shell")
+
+    assert "Traceback" not in typist.enter("mvr(samx, 0)")
+
+
+def _wait_until_moving(axis: Any) -> None:
+    deadline = time.monotonic() + 60
+    while axis.State().name != "MOVING":
+        assert time.monotonic() < deadline, "the axis does not move"
+        time.sleep(0.02)

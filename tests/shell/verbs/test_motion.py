@@ -1,0 +1,289 @@
+"""Moving axes: what is refused, and what is stopped when something goes wrong."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gevent
+import pytest
+from rich.console import Console
+
+from ronda.framework.clients.axis import Axis
+from ronda.framework.errors import BadValue, Busy, CommunicationFailed, HardwareFault, NotFound, OutOfRange, RondaError
+from ronda.framework.tango.names import AxisAttribute, AxisCommand
+from ronda.shell.verbs.motion import MotionCommands
+
+DURATION = 0.1
+"""Seconds that each move takes."""
+
+
+class Hardware:
+    """Stands for the Tango device of an axis between -10 and 10 mm."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.values: dict[str, float] = {
+            AxisAttribute.POSITION: 0.0,
+            AxisAttribute.TARGET: 0.0,
+            AxisAttribute.LOW_LIMIT: -10.0,
+            AxisAttribute.HIGH_LIMIT: 10.0,
+            AxisAttribute.ACCELERATION_TIME: 0.1,
+            AxisAttribute.VELOCITY: 1.0,
+            AxisAttribute.SIGN: -1,
+            AxisAttribute.OFFSET: 2.0,
+        }
+        self.locks: list[str] = []
+        self.purposes: list[str] = []
+        self.address = f"test/axis/{name}"
+        self.arrives = 0.0
+        self.moving = self.stopped = False
+        self.fault_at_end = self.halts_half_way = False
+        self.refuses: RondaError | None = None
+        self.deaf: RondaError | None = None
+
+    def state(self) -> str:
+        if self.moving and time.monotonic() >= self.arrives:
+            part = 0.5 if self.halts_half_way or self.fault_at_end else 1.0
+            self.values[AxisAttribute.POSITION] = part * self.values[AxisAttribute.TARGET]
+            self.moving = False
+        if self.fault_at_end and not self.moving and self.values[AxisAttribute.POSITION]:
+            return "FAULT"
+        return "MOVING" if self.moving else "ON"
+
+    def status(self) -> str:
+        return f"{self.name}: following error" if self.state() == "FAULT" else f"{self.name}: stands"
+
+    def read(self, attribute: str) -> float:
+        return self.values[attribute]
+
+    def read_many(self, attributes: Sequence[str]) -> list[float]:
+        return [self.values[attribute] for attribute in attributes]
+
+    def write(self, attribute: str, value: float) -> None:
+        if self.refuses is not None:
+            raise self.refuses
+        assert attribute == AxisAttribute.POSITION
+        self.values[AxisAttribute.TARGET] = value
+        self.moving, self.arrives = True, time.monotonic() + DURATION
+
+    def command(self, name: str, argument: Any = None) -> None:
+        if name == AxisCommand.LOCK:
+            self.locks.append(argument)
+            self.purposes.append(argument)
+        elif name == AxisCommand.UNLOCK:
+            self.locks.remove(argument)
+        elif name == AxisCommand.AWAIT_REST:
+            raise NotFound(f"{self.name}: command AwaitRest not found")
+        elif name == AxisCommand.CHECK_TARGETS:
+            for target in argument:
+                if not -10 <= target <= 10:
+                    raise OutOfRange(f"{self.name}: cannot move to {target} mm, outside limits [-10.0, 10.0] mm")
+        elif self.deaf is not None:
+            raise self.deaf
+        else:
+            assert name == AxisCommand.STOP
+            self.moving, self.stopped = False, True
+
+
+@pytest.fixture(autouse=True)
+def cooperative(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the shell, waiting lets other greenlets run."""
+    monkeypatch.setattr(time, "sleep", gevent.sleep)
+
+
+@pytest.fixture
+def make_axis() -> Callable[[str], tuple[Axis, Hardware]]:
+    def make(name: str) -> tuple[Axis, Hardware]:
+        hardware = Hardware(name)
+        remote: Any = hardware
+        return Axis(remote, {"unit": "mm", "digits": 3, "steps_per_unit": 1000}), hardware
+
+    return make
+
+
+@pytest.fixture
+def output() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def commands(output: io.StringIO) -> MotionCommands:
+    return MotionCommands(Console(file=output, width=80))
+
+
+def test_axes_move_at_once_and_arrive(
+    commands: MotionCommands, make_axis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (samx, x), (samy, y) = make_axis("samx"), make_axis("samy")
+    write = y.write
+    moved_when_y_began: list[bool] = []
+
+    def begin(attribute: str, value: float) -> None:
+        moved_when_y_began.append(x.moving)  # until its state is asked for the first time
+        write(attribute, value)
+
+    monkeypatch.setattr(y, "write", begin)
+    commands.mv(samx, 1, samy, 2)
+
+    assert moved_when_y_began == [True]
+    assert (x.values[AxisAttribute.POSITION], y.values[AxisAttribute.POSITION]) == (1, 2)
+
+
+def test_umv_tells_where_they_ended(commands: MotionCommands, make_axis: Any, output: io.StringIO) -> None:
+    samx, _ = make_axis("samx")
+    commands.umv(samx, 1.5)
+
+    assert output.getvalue().split() == ["samx", "1.500", "mm"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), r"mv: takes an axis and a number, or several such pairs, as in mv\(samx, 1\.5\)"),
+        (("samx",), r"mv: takes an axis and a number"),
+        (("samx", "here"), r"mv: 'here' is not a number"),
+        (("samx", True), r"mv: True is not a number"),
+        ((3, 3), r"mv: 3 is not an axis; wa\(\) shows all axes"),
+        (("samx", 1, "samx", 2), r"mv: samx stands there twice; an axis can go to one place only"),
+    ],
+)
+def test_nonsense_is_refused(arguments: Sequence[Any], sentence: str, commands: MotionCommands, make_axis: Any) -> None:
+    samx, hardware = make_axis("samx")
+    given = [samx if argument == "samx" else argument for argument in arguments]
+
+    with pytest.raises(BadValue, match=sentence):
+        commands.mv(*given)
+    assert not hardware.moving
+
+
+def test_nothing_moves_if_one_target_is_outside_its_limits(commands: MotionCommands, make_axis: Any) -> None:
+    (samx, x), (samy, _) = make_axis("samx"), make_axis("samy")
+
+    with pytest.raises(OutOfRange, match=r"samy: cannot move to 11\.0 mm, outside limits \[-10\.0, 10\.0\] mm"):
+        commands.mv(samx, 1, samy, 11)
+    assert not x.moving
+
+
+def test_an_axis_that_fails_stops_the_others(
+    commands: MotionCommands, make_axis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (samx, x), (samy, y) = make_axis("samx"), make_axis("samy")
+    x.fault_at_end = True
+    write = y.write
+
+    def go_far(attribute: str, value: float) -> None:
+        write(attribute, value)
+        y.arrives += 60
+
+    monkeypatch.setattr(y, "write", go_far)
+    with pytest.raises(HardwareFault, match="samx: following error") as failure:
+        commands.mv(samx, 1, samy, 1)
+
+    assert y.stopped
+    assert failure.value.__notes__ == ["samy stopped at 0.000 mm"]
+
+
+def test_an_axis_that_somebody_else_moves_is_not_stopped(commands: MotionCommands, make_axis: Any) -> None:
+    (samx, x), (samy, y) = make_axis("samx"), make_axis("samy")
+    y.refuses = Busy("samy: is moving")
+
+    with pytest.raises(Busy, match="samy: is moving"):
+        commands.mv(samx, 1, samy, 1)
+
+    assert x.stopped
+    assert not y.stopped
+
+
+def test_a_move_that_ends_elsewhere_is_told(commands: MotionCommands, make_axis: Any) -> None:
+    samx, hardware = make_axis("samx")
+    hardware.halts_half_way = True
+
+    with pytest.raises(HardwareFault, match=r"samx: stands at 2\.000 mm instead of 4\.000 mm; somebody stopped it"):
+        commands.mv(samx, 4)
+
+
+def test_an_axis_that_cannot_be_stopped_is_told(
+    commands: MotionCommands, make_axis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samx, hardware = make_axis("samx")
+    hardware.deaf = CommunicationFailed("samx: does not answer")
+
+    def interrupt(_: float | None = None) -> bool:
+        raise HardwareFault("samx: broken")
+
+    monkeypatch.setattr(samx, "await_rest", interrupt)
+    with pytest.raises(HardwareFault) as failure:
+        commands.mv(samx, 4)
+
+    assert failure.value.__notes__ == ["samx could not be stopped: samx: does not answer"]
+
+
+def test_distances_count_from_the_position_asked_for(commands: MotionCommands, make_axis: Any) -> None:
+    samx, hardware = make_axis("samx")
+    hardware.values |= {AxisAttribute.TARGET: 1.0, AxisAttribute.POSITION: 1.0004}
+
+    commands.mvr(samx, 0.5)
+
+    assert hardware.values[AxisAttribute.TARGET] == 1.5
+
+
+def test_a_dial_position_is_gone_to_by_sign_and_offset(commands: MotionCommands, make_axis: Any) -> None:
+    samx, hardware = make_axis("samx")
+
+    commands.mvd(samx, 3.0)
+
+    assert hardware.values[AxisAttribute.POSITION] == -1.0
+
+
+def test_other_programs_are_kept_away_while_a_move_runs(commands: MotionCommands, make_axis: Any) -> None:
+    (samx, x), (samy, y) = make_axis("samx"), make_axis("samy")
+
+    commands.mv(samx, 1, samy, 2)
+
+    assert x.purposes == y.purposes
+    assert x.purposes[0].endswith(", mv(samx, 1, samy, 2)")
+    assert x.locks == y.locks == []
+
+
+def test_nothing_moves_if_somebody_else_has_locked_one_axis(
+    commands: MotionCommands, make_axis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (samx, x), (samy, y) = make_axis("samx"), make_axis("samy")
+    command = y.command
+
+    def refuse(name: str, argument: Any = None) -> None:
+        if name == AxisCommand.LOCK:
+            raise Busy("samy: cannot be locked: it is in use by bob@id01, process 7, mv(samy, 3)")
+        command(name, argument)
+
+    monkeypatch.setattr(y, "command", refuse)
+    with pytest.raises(Busy, match="in use by bob@id01, process 7"):
+        commands.mv(samx, 1, samy, 2)
+
+    assert not x.moving
+    assert x.locks == []
+
+
+def test_move_may_return_when_the_axes_have_begun(commands: MotionCommands, make_axis: Any) -> None:
+    samx, hardware = make_axis("samx")
+    hardware.values |= {AxisAttribute.TARGET: 1.0, AxisAttribute.POSITION: 1.0}
+
+    commands.move(samx, 0.5, wait=False, relative=True)
+
+    assert hardware.state() == "MOVING"
+    assert hardware.values[AxisAttribute.TARGET] == 1.5
+
+
+def test_a_line_of_umv_fits_into_80_columns() -> None:
+    from ronda.shell.displays.moves import MovesDisplay
+
+    terminal = io.StringIO()
+    remote: Any = Hardware("a_name_of_24_characters_")
+    axis = Axis(remote, {"unit": "mrad", "digits": 5, "steps_per_unit": 1000})
+    display = MovesDisplay(Console(file=terminal, width=80), [(axis, -12345.12345)])
+    display._velocities = [0.001]
+
+    assert len(display._line(0, 12345.12345, final=False)) <= 80
