@@ -51,6 +51,7 @@ class Remote:
         self._connected: Any = None
         self._written: dict[str, Any] = {}
         self._takes: dict[str, Any] = {}
+        self._green = False
 
     @property
     def device(self) -> str:
@@ -63,6 +64,7 @@ class Remote:
         if self._connected is None:
             try:
                 self._connected = self._make_proxy(self.address)
+                self._green = self._connected.get_green_mode() == tango.GreenMode.Gevent
             except tango.DevFailed as failed:
                 raise self._told(failed) from failed
         return self._connected
@@ -109,7 +111,7 @@ class Remote:
         def write() -> None:
             described = self._written.pop(attribute, None) or self.proxy.get_attribute_config(attribute)
             try:
-                self.proxy.write_attribute(described, value)
+                self._to_the_end(self.proxy.write_attribute, described, value)
             except (TypeError, ValueError, OverflowError) as error:
                 takes = tango.CmdArgType.values[int(described.data_type)]
                 raise BadValue(f"{self.name}: {attribute} cannot be set to {value!r}, it takes a {takes}") from error
@@ -133,12 +135,12 @@ class Remote:
     def command(self, name: str, argument: Any = None) -> Any:
         """Run a command; returns what it answers. The type that it takes is asked for once only, as in `write`."""
         if argument is None:
-            return self._do(lambda: self.proxy.command_inout(name))
+            return self._do(lambda: self._to_the_end(self.proxy.command_inout, name))
 
         def run() -> Any:
             packed = self._packed(name, argument)
             takes = self._takes.pop(name)
-            answer = self.proxy.command_inout(name, packed)
+            answer = self._to_the_end(self.proxy.command_inout, name, packed)
             self._takes[name] = takes  # as in `write`
             return answer
 
@@ -176,6 +178,22 @@ class Remote:
         except (TypeError, ValueError, OverflowError) as error:
             raise BadValue(f"{self.name}: {name} takes a {takes}, not {argument!r}") from error
         return packed
+
+    def _to_the_end(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Call what changes something; an exception that comes from outside, such as Ctrl-C, waits for its end.
+
+        Under gevent the call goes on in a thread when the greenlet that waits for it is interrupted: an order to stop
+        could overtake an order to move then, and the axis would go on moving.
+        """
+        if not self._green:
+            return call(*arguments)
+        pending = call(*arguments, wait=False)
+        if not hasattr(pending, "wait"):  # in a thread without a loop of its own it is the answer, no AsyncResult
+            return pending
+        try:
+            return pending.get()
+        finally:
+            pending.wait(ANSWER_LIMIT)
 
     def _do(self, action: Callable[[], T]) -> T:
         try:

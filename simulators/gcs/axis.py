@@ -55,6 +55,7 @@ class GcsAxis:
         self.target = axis.position(0.0) / mechanics.steps_per_unit
         self._acceleration = axis.velocity / axis.acceleration_time
         self._settling_time = settling_time
+        self._never_moved = axis.stage.trajectory
         self._searching: float | None = None
         self._on_its_way = False
         if not servo:
@@ -86,8 +87,8 @@ class GcsAxis:
 
     def on_target(self, time: float) -> bool:
         """Whether it has come to rest where it should."""
-        ended = self.axis.stage.trajectory.end
-        settled = ended <= 0.0 or time >= ended + self._settling_time
+        last = self.axis.stage.trajectory
+        settled = last is self._never_moved or time >= last.end + self._settling_time
         return self.servo and settled and abs(self.position(time) - self.target) * self.steps <= 1.0
 
     def status(self, time: float) -> int:

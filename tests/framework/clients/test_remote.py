@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import gevent
 import pytest
 import tango
+from gevent.event import AsyncResult
 
 from ronda.framework.clients.remote import Remote, side_by_side
 from ronda.framework.errors import CommunicationFailed, NotFound
@@ -62,3 +64,36 @@ def test_one_that_fails_is_named_after_the_others_have_answered(beamline):
     with pytest.raises((CommunicationFailed, NotFound), match="nobody"):
         side_by_side([absent, samz], "AwaitRest", 0.0)
     assert samz.proxy.asked["command_inout_reply"] >= 1
+
+
+class Slow:
+    """A Tango client as PyTango makes it under gevent: a call goes on though nobody waits for it any more."""
+
+    def __init__(self, address: str) -> None:
+        self.ended = False
+
+    def get_green_mode(self) -> Any:
+        return tango.GreenMode.Gevent
+
+    def command_inout(self, name: str, wait: bool) -> AsyncResult:
+        assert not wait
+        answer = AsyncResult()
+
+        def end() -> None:
+            self.ended = True
+            answer.set("done")
+
+        gevent.spawn_later(0.05, end)
+        return answer
+
+
+def test_an_interruption_waits_until_the_device_has_taken_the_order():
+    remote = Remote("samz", "demo/axis/samz", Slow)
+    asking = gevent.spawn(remote.command, "Abort")
+    gevent.sleep(0.01)
+    asking.kill(block=True)
+    assert remote.proxy.ended, "an order to stop, given next, cannot overtake this one"
+
+
+def test_an_order_that_is_not_interrupted_returns_what_the_device_answers():
+    assert Remote("samz", "demo/axis/samz", Slow).command("Stop") == "done"

@@ -102,6 +102,11 @@ def test_a_move_takes_the_time_of_its_trapezoid_and_settles(build: Build, clock:
     assert controller.answer("POS?") == "1=2.0000000 \n2=-4.0000000"
 
 
+def test_an_axis_that_has_not_moved_yet_is_on_target_at_once(build: Build, clock: Any) -> None:
+    clock.advance(3.0)
+    assert build().answer("ONT? 1") == "1=1"
+
+
 def test_a_new_target_in_mid_move_brakes_and_goes_there(build: Build, clock: Any) -> None:
     controller = build()
     controller.answer("MOV 2 10")
