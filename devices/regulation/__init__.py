@@ -1,0 +1,1 @@
+"""Regulation: controllers with inputs, outputs and loops; and loops composed from anything."""
