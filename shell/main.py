@@ -102,7 +102,14 @@ COMMANDS: dict[str, Command | Group] = {
 
 def main() -> None:
     """Run the command line."""
-    typer.main.get_command(program())()
+    try:
+        typer.main.get_command(program())()
+    except SystemExit as exit_:
+        if "tango" in sys.modules:
+            from ronda.shell.leaving import leave
+
+            leave(exit_.code)
+        raise
 
 
 def program() -> typer.Typer:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import tango
 
 from ronda.framework.clients.counter import sampling
 from ronda.framework.clients.sampler import Sampler, sample_over
@@ -21,6 +22,9 @@ class Attribute:
     def __init__(self, *values: float) -> None:
         self._values = chain(values, repeat(values[-1]))
         self.given: list[float] = []
+
+    def get_green_mode(self) -> Any:
+        return tango.GreenMode.Synchronous
 
     def read_attribute(self, name: str) -> Any:
         self.given.append(next(self._values))

@@ -32,7 +32,10 @@ class Proxies:
         def asked(_):
             return SimpleNamespace(in_type=tango.CmdArgType.DevString)
 
-        return SimpleNamespace(command_inout=command, command_query=asked, state=lambda: state)
+        mode = tango.GreenMode.Synchronous
+        return SimpleNamespace(
+            command_inout=command, command_query=asked, state=lambda: state, get_green_mode=lambda: mode
+        )
 
 
 def orphan():
