@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import tango
 
 from ronda.devices.acquisition import AcquiringDevice
 from ronda.devices.sampling.parameters import SamplingParameters
-from ronda.framework.clients.counter import MODES
-from ronda.framework.clients.sampler import Sampler, sample_over
+from ronda.framework.clients.counter import MODES, WIDE
+from ronda.framework.clients.sampler import NUMBERS, Readings, Sampler, sample_over
 from ronda.framework.config.parameters import Parameters
 from ronda.framework.errors import BadValue, NotReady, TimedOut
 from ronda.framework.scan.orders import Order
@@ -28,7 +29,8 @@ JOIN_LIMIT = 2.0
 class SamplingDevice(AcquiringDevice):
     """Measures any attribute of any Tango device over the exposure time of each point.
 
-    Each attribute is read in a thread of its own, so a slow one does not thin out the others.
+    Each attribute is read in a thread of its own, so a slow one does not thin out the others. All channels of one
+    attribute tell of the same readings.
     """
 
     exposures_vary = True
@@ -43,6 +45,7 @@ class SamplingDevice(AcquiringDevice):
         """Ready at once: there is no instrument."""
         self._broken_off = threading.Event()
         self._readers: dict[str, _Reader] = {}
+        self._channels: dict[str, _Sampled] = {}
         self.show(tango.DevState.ON, f"{self.label}: ready")
 
     def closing(self) -> None:
@@ -55,30 +58,33 @@ class SamplingDevice(AcquiringDevice):
         """Reach each attribute, and see that it is a number."""
         self._broken_off.clear()
         self._close_readers()
+        self._channels = {}
         for channel in channels:
             address = str(channel.attributes.get("attribute", ""))
             if not address:
                 raise BadValue(f"{self.label}: the channel {channel.name} does not say which attribute it reads")
             mode = str(channel.attributes.get("mode", "MEAN"))
-            if mode not in MODES:
+            if mode not in NUMBERS and not (mode in WIDE and len(channel.shape) == 1):
                 raise BadValue(
                     f"{self.label}: {channel.name} cannot be sampled in the mode {mode}; give {', '.join(MODES)}"
                 )
-            self._readers[channel.name] = _Reader(address, mode)
+            self._channels[channel.name] = _Sampled(address, mode, channel.shape)
+        once: dict[str, bool] = {}
+        for one in self._channels.values():
+            once[one.address] = once.get(one.address, True) and one.mode == "SINGLE"
+        self._readers = {address: _Reader(address, once=only) for address, only in once.items()}
         deadline = time.monotonic() + JOIN_LIMIT
-        for name, first in {
-            name: reader.begin(0.0, self._broken_off) for name, reader in self._readers.items()
-        }.items():
-            self._result(name, first, deadline - time.monotonic(), "when the scan began")
+        for address, first in self._begin(0.0).items():
+            self._result(address, first, deadline - time.monotonic(), "when the scan began")
 
-    def measure(self, order: Order, index: int) -> dict[str, float]:
+    def measure(self, order: Order, index: int) -> dict[str, Any]:
         """Measure one point."""
         deadline = time.monotonic() + order.exposure + ANSWER_LIMIT
-        running = {name: reader.begin(order.exposure, self._broken_off) for name, reader in self._readers.items()}
-        return {
-            name: self._result(name, future, deadline - time.monotonic(), f"at point {index}")
-            for name, future in running.items()
+        readings = {
+            address: self._result(address, future, deadline - time.monotonic(), f"at point {index}")
+            for address, future in self._begin(order.exposure).items()
         }
+        return {name: one.value(readings[one.address]) for name, one in self._channels.items()}
 
     def break_off(self) -> None:
         """Read no more."""
@@ -89,11 +95,13 @@ class SamplingDevice(AcquiringDevice):
         self._close_readers()
         self.show(tango.DevState.ON, f"{self.label}: ready")
 
-    def _result(self, name: str, future: Future[float], limit: float, when: str) -> float:
+    def _begin(self, seconds: float) -> dict[str, Future[Readings]]:
+        return {address: reader.begin(seconds, self._broken_off) for address, reader in self._readers.items()}
+
+    def _result(self, address: str, future: Future[Readings], limit: float, when: str) -> Readings:
         try:
             return future.result(max(limit, 0.0))
         except TimeoutError as error:
-            address = self._readers[name].address
             raise TimedOut(f"{self.label}: {address} did not answer in time {when}") from error
 
     def _close_readers(self) -> None:
@@ -102,16 +110,27 @@ class SamplingDevice(AcquiringDevice):
         self._readers = {}
 
 
+class _Sampled(NamedTuple):
+    """What a channel tells of the readings of an attribute."""
+
+    address: str
+    mode: str
+    shape: tuple[int, ...]
+
+    def value(self, readings: Readings) -> Any:
+        return readings.array(self.mode, *self.shape) if self.mode in WIDE else readings.number(self.mode)
+
+
 class _Reader:
     """Reads one attribute, in one thread: a Tango client belongs to the thread that made it."""
 
-    def __init__(self, address: str, mode: str) -> None:
+    def __init__(self, address: str, *, once: bool) -> None:
         self.address = address
-        self._mode = mode
+        self._once = once
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"sampling {address}")
         self._sampler: Sampler | None = None
 
-    def begin(self, duration: float, broken_off: threading.Event) -> Future[float]:
+    def begin(self, duration: float, broken_off: threading.Event) -> Future[Readings]:
         """Sample over `duration` seconds, from now on."""
         try:
             return self._thread.submit(self._sample, duration, broken_off)
@@ -122,8 +141,8 @@ class _Reader:
         """Take no more; a read that hangs is left to itself."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _sample(self, duration: float, broken_off: threading.Event) -> float:
+    def _sample(self, duration: float, broken_off: threading.Event) -> Readings:
         with tango.EnsureOmniThread():
             if self._sampler is None:
-                self._sampler = Sampler(self.address, tango.DeviceProxy, mode=self._mode)
+                self._sampler = Sampler(self.address, tango.DeviceProxy, once=self._once)
             return sample_over([self._sampler], duration, broken_off.is_set)[0]

@@ -30,8 +30,11 @@ class SampledParameters(Parameters):
     """One counter that reads an attribute."""
 
     attribute: AttributeName = parameter("Which attribute: DOMAIN/FAMILY/MEMBER/ATTRIBUTE or ALIAS/ATTRIBUTE")
-    mode: Literal["MEAN", "SINGLE", "LAST", "INTEGRATE"] = parameter(
-        "What of the readings in the exposure time counts: their mean, the first, the last, or mean × time in s", "MEAN"
+    mode: Literal["MEAN", "SINGLE", "LAST", "INTEGRATE", "STATS", "SAMPLES"] = parameter(
+        "What of the readings in the exposure time counts: their mean, the first, the last, mean × time in s, "
+        "statistics (channels NAME, NAME_min, NAME_max, NAME_std, NAME_p2p), or all samples (NAME, NAME_samples, "
+        "NAME_times)",
+        "MEAN",
     )
     unit: str = parameter("What its values are in", "")
     description: str = parameter("What it measures, in words", "")

@@ -328,7 +328,7 @@ def _counters(tango_class: str, card: str, remote: Remote, configuration: Mappin
         return [Counter(name, card, name, str(keys.get("unit", "count")), remote) for name, keys in channels.items()]
     if tango_class == "Sampling":
         sampled: Mapping[str, Any] = configuration.get("counters", {})
-        return [
+        whole = [
             Counter(
                 name,
                 card,
@@ -341,6 +341,7 @@ def _counters(tango_class: str, card: str, remote: Remote, configuration: Mappin
             )
             for name, keys in sampled.items()
         ]
+        return [*whole, *(part for one in whole for part in one.parts()[1:])]
     if tango_class == "Calculated":
         formulas: Mapping[str, Any] = configuration.get("counters", {})
         return [

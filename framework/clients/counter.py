@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ronda.framework.errors import BadValue
@@ -11,8 +12,21 @@ from ronda.framework.expression import Expression
 if TYPE_CHECKING:  # those who only read the configuration need no Tango
     from ronda.framework.clients.remote import Remote
 
-MODES = ("MEAN", "SINGLE", "LAST", "INTEGRATE")
-"""What of the readings of a sampling counter in an exposure time counts: mean, first, last, or mean × time."""
+MODES = ("MEAN", "SINGLE", "LAST", "INTEGRATE", "STATS", "SAMPLES")
+"""What of the readings of a sampling counter in an exposure time counts: mean, first, last, mean × time, statistics
+(see `STATISTICS`), or mean and all readings (see `ALL_SAMPLES`)."""
+
+STATISTICS = {"": "MEAN", "_min": "MIN", "_max": "MAX", "_std": "STD", "_p2p": "P2P"}
+"""Channels of a counter with the mode `STATS`: what follows its name, and what it tells of the readings of a point:
+mean, least, largest, standard deviation (of the readings, √(Σ(x - mean)²/N)), and largest - least."""
+
+ALL_SAMPLES = {"": "MEAN", "_samples": "ALL", "_times": "TIMES"}
+"""Channels of a counter with the mode `SAMPLES`: mean, all readings, and when each was taken, in s from the first."""
+
+WIDE = frozenset({"ALL", "TIMES"})
+"""What has one value for each reading."""
+
+_PARTS = {"STATS": STATISTICS, "SAMPLES": ALL_SAMPLES}
 
 COUNT_TIME = "count_time"
 """What formulas call the exposure time of a point, in s."""
@@ -34,6 +48,7 @@ class Counter:
         described: whether its device itself says how the stream describes its channels, frames and spectra among them.
         number: whether each of its values is a number, not a frame or spectrum.
         formula: how it is calculated from other counters; empty if it is measured.
+        whole: the counter of which it is one of several channels; None if it stands alone.
     """
 
     name: str
@@ -47,6 +62,28 @@ class Counter:
     number: bool = True
     mode: str = "MEAN"
     formula: str = ""
+    whole: Counter | None = None
+
+    def parts(self) -> tuple[Counter, ...]:
+        """The counters, each one channel, that stand for it in a scan: itself, or what its mode makes of its readings.
+
+        The first one has its name.
+        """
+        parts = _PARTS.get(self.mode, {})
+        if not parts:
+            return (self,)
+        return tuple(
+            replace(
+                self,
+                name=self.name + suffix,
+                channel=self.channel + suffix,
+                unit="s" if mode == "TIMES" else self.unit,
+                mode=mode,
+                number=mode not in WIDE,
+                whole=self,
+            )
+            for suffix, mode in parts.items()
+        )
 
     @property
     def inputs(self) -> list[str]:
@@ -64,7 +101,8 @@ def sampling(address: str, *, name: str = "", unit: str = "", mode: str = "MEAN"
         address: `DOMAIN/FAMILY/MEMBER/ATTRIBUTE`, or `ALIAS/ATTRIBUTE`.
         name: of its channel; the attribute's name if empty.
         unit: of its values; what Tango says if empty, times s for `INTEGRATE`.
-        mode: `MEAN` of the readings, `SINGLE` for the first, `LAST`, or `INTEGRATE` for mean × time.
+        mode: `MEAN` of the readings, `SINGLE` for the first, `LAST`, `INTEGRATE` for mean × time, `STATS` for mean and
+            `_min _max _std _p2p`, or `SAMPLES` for mean and all readings.
 
     Raises:
         BadValue: this is no name of an attribute, or no mode.
@@ -94,3 +132,19 @@ def calculated(formula: str, *, name: str, unit: str = "") -> Counter:
     if not Expression(formula).names - {COUNT_TIME}:
         raise BadValue(f"calculated({formula!r}): uses no counter")
     return Counter(name, "", name, unit, None, rate=False, formula=formula)
+
+
+def part_names(name: str, mode: str) -> tuple[str, ...]:
+    """Names of the channels of a sampling counter with this name and mode."""
+    return tuple(name + suffix for suffix in _PARTS.get(mode, {"": mode}))
+
+
+def as_given(counters: Sequence[Counter]) -> tuple[Counter, ...]:
+    """The counters with those in one that are all the channels of one."""
+    names = {counter.name for counter in counters}
+    return tuple(
+        dict.fromkeys(
+            one.whole if one.whole and names.issuperset(part.name for part in one.whole.parts()) else one
+            for one in counters
+        )
+    )

@@ -29,8 +29,13 @@ def count(beamline: Beamline, exposure: float, counters: Sequence[Counter]) -> d
         OutOfRange: a card cannot count for so long.
         HardwareFault, TimedOut, CommunicationFailed: as a device says, or does not.
     """
-    sampled = [one for one in counters if one.attribute]
-    samplers = [Sampler(one.attribute, beamline.make_proxy, beamline.tango_host, one.mode) for one in sampled]
+    sampled = [one for one in counters if one.attribute and one.number]
+    once: dict[str, bool] = {}
+    for one in sampled:
+        once[one.attribute] = once.get(one.attribute, True) and one.mode == "SINGLE"
+    samplers = [
+        Sampler(attribute, beamline.make_proxy, beamline.tango_host, once=only) for attribute, only in once.items()
+    ]
     cards = {
         one.card: one.remote for one in counters if not one.attribute and not one.formula and one.remote is not None
     }
@@ -44,8 +49,8 @@ def count(beamline: Beamline, exposure: float, counters: Sequence[Counter]) -> d
             card.command(CounterCardCommand.START)
             begun.append(card)
         if samplers:
-            means = sample_over(samplers, exposure, lambda: False)
-            values = dict(zip((one.name for one in sampled), means, strict=True))
+            readings = dict(zip(once, sample_over(samplers, exposure, lambda: False), strict=True))
+            values = {one.name: readings[one.attribute].number(one.mode) for one in sampled}
         else:
             time.sleep(exposure)
         for card in cards.values():

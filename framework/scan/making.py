@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
-from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.counter import Counter, as_given
 from ronda.framework.errors import BadValue, NotReady
 from ronda.framework.nexus import words
 from ronda.framework.nexus.definitions.definition import Declaration
@@ -169,7 +169,7 @@ class Maker:
         exposure, exposures = exposure_times(name, time, number)
         chosen = self.counters(name, counters)
         plan = Plan(
-            command_text(name, *arguments, *chosen),
+            command_text(name, *arguments, *as_given(chosen)),
             str(options.get("title") or ""),
             exposure,
             chosen,

@@ -40,7 +40,7 @@ def measured(beamline: Beamline, who: str, given: Sequence[Measured]) -> tuple[C
         found = _counters_of(beamline, each)
         if not found:
             raise BadValue(f"{who}: {each!r} is not a counter; {_known(beamline)}")
-        for counter in found:
+        for counter in [part for one in found for part in one.parts()]:
             if chosen.setdefault(counter.name, counter) != counter:
                 raise BadValue(f"{who}: two counters are called {counter.name}; give one of them another name")
     if not chosen:
@@ -61,7 +61,7 @@ def _input_of(beamline: Beamline, who: str, calculated: Counter, name: str) -> C
         raise BadValue(
             f"{who}: {calculated.name} is {calculated.formula}, and {name} is not a counter; {_known(beamline)}"
         )
-    return found
+    return found.parts()[0]
 
 
 def _counters_of(beamline: Beamline, given: Measured) -> list[Counter]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ronda.framework.clients.beamline import Beamline
-from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.counter import WIDE, Counter
 from ronda.framework.clients.device import Device
 from ronda.framework.clients.remote import Remote, side_by_side
-from ronda.framework.clients.sampler import Sampler
+from ronda.framework.clients.sampler import Sampler, width
 from ronda.framework.errors import NotFound, RondaError
 from ronda.framework.scan.orders import ON_FAILURE, Order, Progress
 from ronda.framework.stream.description import Channel
@@ -40,11 +40,18 @@ class Source:
         """How the stream describes it.
 
         Raises:
-            OutOfRange, NotReady …: a detector cannot measure so.
+            OutOfRange, NotReady …: a detector cannot measure so, or a point would have too many samples to keep.
             BadValue: it has no such channel.
         """
         channels = [
-            Channel(one.name, unit=one.unit, attributes=_told(one)) for one in self.counters if not one.described
+            Channel(
+                one.name,
+                shape=(width(exposure),) if one.mode in WIDE else (),
+                unit=one.unit,
+                attributes=_told(one),
+            )
+            for one in self.counters
+            if not one.described
         ]
         told: dict[str, Any] = {"channels": [], "attributes": {}}
         if len(channels) < len(self.counters):
@@ -98,8 +105,17 @@ def sources(beamline: Beamline, counters: Sequence[Counter]) -> list[Source]:
         NotFound: `sampling(…)` or `calculated(…)` is to be measured, and the beamline has no server for it.
     """
     by_card: dict[str, list[Counter]] = {}
+    sampled: dict[Counter, Counter] = {}
     for counter in counters:
-        placed = counter if counter.card else _place(beamline, counter)
+        if counter.card:
+            placed = counter
+        elif counter.whole in sampled:  # all its channels tell of the same readings
+            first = sampled[counter.whole]
+            placed = replace(counter, card=first.card, unit=counter.unit or first.unit, remote=first.remote)
+        else:
+            placed = _place(beamline, counter)
+            if counter.whole is not None:
+                sampled[counter.whole] = placed
         by_card.setdefault(placed.card, []).append(placed)
     return [
         Source(

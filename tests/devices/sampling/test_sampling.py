@@ -1,5 +1,7 @@
 """The sampling server, alone and in scans."""
 
+import h5py
+import numpy as np
 import pytest
 
 from ronda.devices.sampling.kind import KIND
@@ -49,6 +51,48 @@ def test_a_scan_takes_of_each_attribute_what_its_mode_says(beamline):
     assert scan.stream.read("single", 0, 2).tolist() == scan.stream.read("last", 0, 2).tolist() == [2.0, 2.0]
     assert scan.stream.read("integrate", 0, 2) == pytest.approx([0.1, 0.1])
     assert scan.units["integrate"] == "mm/s*s"
+
+
+def test_statistics_and_all_samples_of_one_attribute_tell_of_the_same_readings(beamline):
+    moving = sampling("analogue/Monitor", name="monitor", mode="STATS")
+    every = sampling("analogue/Monitor", name="raw", mode="SAMPLES")
+    scan = Scans(beamline, "samples").loopscan(3, [0.1, 0.2, 0.1], moving, every)
+
+    saved = scan.wait_for_file(60)
+    assert saved.closed
+    with h5py.File(saved.path) as file:
+        measured = {
+            name: file[f"{scan.number}.1/measurement/{name}"][()] for name in scan.units if name != "elapsed_time"
+        }
+        measured["raw_times"] = file[f"{scan.number}.1/measurement/raw_times"][()]
+        measured["raw_samples"] = file[f"{scan.number}.1/measurement/raw_samples"][()]
+    samples = measured["raw_samples"]
+    assert samples.shape == measured["raw_times"].shape == (3, 40)  # the longest exposure, one reading each 5 ms
+    assert np.isnan(samples[0, 20:]).all()
+    assert (np.diff(measured["raw_times"][1][~np.isnan(samples[1])]) > 0).all()
+    assert measured["monitor"] == pytest.approx(np.nanmean(samples, axis=1))
+    assert measured["raw"] == pytest.approx(measured["monitor"])
+    assert measured["monitor_min"] == pytest.approx(np.nanmin(samples, axis=1))
+    assert measured["monitor_max"] == pytest.approx(np.nanmax(samples, axis=1))
+    assert measured["monitor_std"] == pytest.approx(np.nanstd(samples, axis=1))
+    assert measured["monitor_p2p"] == pytest.approx(measured["monitor_max"] - measured["monitor_min"])
+    assert np.array_equal(scan["raw_samples"], samples, equal_nan=True)
+
+
+def test_counting_once_gives_statistics_and_leaves_the_samples_out(beamline):
+    counted = Scans(beamline).ct(
+        0.05, sampling("samz/Velocity", name="v", mode="STATS"), sampling("samz/Velocity", name="w", mode="SAMPLES")
+    )
+
+    assert counted.values == {"v": 2.0, "v_min": 2.0, "v_max": 2.0, "v_std": 0.0, "v_p2p": 0.0, "w": 2.0}
+
+
+def test_the_names_of_a_counters_channels_are_known_to_the_configuration():
+    entry = SamplingParameters.model_validate(
+        {"kind": "sampling", "counters": {"ring": {"attribute": "sr/current/1/value", "mode": "STATS"}}}
+    )
+    (device,) = KIND.devices("sampler", entry)
+    assert device.counters == ("ring", "ring_min", "ring_max", "ring_std", "ring_p2p")
 
 
 def test_it_is_free_again_after_a_scan_and_says_what_it_did(beamline):
