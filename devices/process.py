@@ -27,13 +27,38 @@ class Holding(Protocol):
         """Give it back, for the server ends."""
 
 
+class Cared(Protocol):
+    """What a process takes care of beside links: it begins when the server is ready, and ends with it."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        ...
+
+    def start(self) -> None:
+        """The server is ready."""
+
+    def check(self) -> None:
+        """Called about every second: say so if something hangs."""
+
+    def halt(self) -> None:
+        """The server ends: begin to bring everything to rest; must not wait."""
+
+    def at_rest(self) -> bool:
+        """Whether everything is."""
+        ...
+
+    def close(self) -> None:
+        """End."""
+
+
 class Process:
     """Given to each device of a server when it starts. Links begin to connect when the server is ready."""
 
     def __init__(self, stored: StoredProperties) -> None:
         """Nothing runs yet."""
         self.stored = stored
-        self._links: list[Link] = []
+        self._links: list[Link | Cared] = []
         self._shared: dict[tuple[type, str], Any] = {}
         self._lock = threading.Lock()
         self._started = False
@@ -47,7 +72,7 @@ class Process:
             found: T = self._shared[key]
             return found
 
-    def open(self, link: Link) -> None:
+    def open(self, link: Link | Cared) -> None:
         """Take a link into care."""
         with self._lock:
             self._links.append(link)
@@ -55,7 +80,7 @@ class Process:
         if started:
             link.start()
 
-    def close(self, link: Link) -> None:
+    def close(self, link: Link | Cared) -> None:
         """Disconnect a link."""
         with self._lock:
             if link in self._links:

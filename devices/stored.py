@@ -12,7 +12,7 @@ import tango
 
 from ronda.devices.worker import Worker
 from ronda.framework.errors import ConfigurationError, ServiceFailed
-from ronda.framework.host.entries import CONFIGURATION, FIXED, LAST_POSITION, RUNTIME_SETTINGS
+from ronda.framework.host.entries import CONFIGURATION, FIXED, LAST_POSITION, REGULATION, RUNTIME_SETTINGS
 
 LIMIT = 2.0
 """Seconds that a device waits for the Tango database."""
@@ -20,7 +20,7 @@ LIMIT = 2.0
 REPAIR_LIMIT = 60.0
 """Seconds for which we try to take back a value whose fate is unknown."""
 
-PROPERTIES = (CONFIGURATION, RUNTIME_SETTINGS, FIXED, LAST_POSITION)
+PROPERTIES = (CONFIGURATION, RUNTIME_SETTINGS, FIXED, LAST_POSITION, REGULATION)
 """All that is kept for a device; each is a JSON object."""
 
 T = TypeVar("T")

@@ -18,8 +18,8 @@ from ronda.framework.config.parameters import parameter
 from ronda.framework.errors import ConfigurationError
 
 CLASSES: Mapping[str, tuple[str, str]] = {
-    "inputs": ("Input", "ronda.devices.regulation.input:ControllerInputDevice"),
-    "outputs": ("Output", "ronda.devices.regulation.output:ControllerOutputDevice"),
+    "inputs": ("Input", "ronda.devices.regulation.input:InputDevice"),
+    "outputs": ("Output", "ronda.devices.regulation.output:OutputDevice"),
     "loops": ("Loop", "ronda.devices.regulation.hardware_loop:HardwareLoopDevice"),
 }
 """Tango class and implementation of what a controller has."""

@@ -17,6 +17,9 @@ FIXED = "fixed"
 LAST_POSITION = "last_position"
 """Tango property in which a device notes where it stood when it was last at rest, JSON; see `devices.motor.record`."""
 
+REGULATION = "regulation"
+"""Tango property in which a loop notes whether it regulates, and an output who feeds it, JSON."""
+
 
 @dataclass(frozen=True)
 class Wanted:

@@ -61,6 +61,11 @@ def orders(identifier: str) -> str:
     return f"{ROOT}scan:{identifier}:orders"
 
 
+def live(device: str) -> str:
+    """Stream: the latest blocks of a live channel, which is no part of a scan."""
+    return f"{ROOT}live:{device}"
+
+
 def session(name: str) -> str:
     """Hash: what a session keeps; where its data belong, and its user's metadata."""
     return f"{ROOT}session:{name}"

@@ -1,0 +1,1 @@
+"""Regulation as pure algorithm: no hardware, no clock of its own, no Tango."""

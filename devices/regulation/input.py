@@ -1,0 +1,128 @@
+"""The Tango device of an input: of a controller, or of anything else that can be read."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import tango
+
+from ronda.devices.device import RondaDevice, attribute
+from ronda.devices.regulation.contract import Reading
+from ronda.devices.regulation.controller import driver_class
+from ronda.devices.regulation.controller_link import ControllerLink
+from ronda.devices.regulation.endpoints import Endpoints
+from ronda.devices.regulation.input_parameters import RegulationInputParameters
+from ronda.devices.regulation.sources import ExternalSource
+from ronda.framework.config.parameters import Parameters
+from ronda.framework.errors import NotReady, RondaError
+from ronda.framework.tango.regulation import InputAttribute
+
+TELL_PERIOD = 0.1
+"""Least seconds between two events of a value."""
+
+Value = tuple[float, float, tango.AttrQuality]
+
+
+class InputDevice(RondaDevice):
+    """One input. Loops of the same server measure it directly, others and people read `Value`."""
+
+    place = frozenset({"controller"})
+
+    def model(self, configuration: Mapping[str, Any]) -> type[Parameters]:
+        """The keys of a controller's input, or of an input made of anything."""
+        if "controller" in configuration:
+            return driver_class(configuration).InputParameters
+        return RegulationInputParameters
+
+    def _parameters(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
+        found = super()._parameters(configuration)
+        if "controller" in configuration:
+            del found["driver"]
+        return found
+
+    def opened(self) -> None:
+        """Join the controller, or begin to look at what is read."""
+        self._reading = Reading(math.nan, "not measured yet")
+        self._when = time.time()
+        self._told_at = 0.0
+        self._endpoints = self.process.share(Endpoints, "regulation")
+        self._controller: ControllerLink | None = None
+        self._external: ExternalSource | None = None
+        self.show(tango.DevState.UNKNOWN, f"{self.label}: not measured yet")
+        if "controller" in self.configuration:
+            self._controller = self.process.share(ControllerLink, str(self.configuration["controller"]))
+            self._controller.add("inputs", self)
+        else:
+            self._external = ExternalSource(self.label, self.settings and self.settings.values, self.take)
+            self.process.open(self._external)
+        self._endpoints.add_input(self.label, self)
+
+    def closing(self) -> None:
+        """Leave."""
+        self._endpoints.remove(self.label)
+        if self._controller is not None:
+            self._controller.remove("inputs", self)
+        if self._external is not None:
+            self.process.close(self._external)
+
+    def measure(self) -> Reading:
+        """What it measures now, for loops of this server."""
+        if self._external is not None:
+            return self._external.measure()
+        assert self._controller is not None  # noqa: S101 - one of both
+        try:
+            readings = self._controller.run(self.label, "be read", lambda driver: driver.read_inputs([self.label]))
+        except RondaError as error:
+            return Reading(math.nan, str(error))
+        reading: Reading = readings[self.label]
+        self.take(reading)
+        return reading
+
+    # -- what the controller tells
+
+    def connected(self, driver: Any) -> None:
+        """Nothing is to be set."""
+
+    def take(self, reading: Reading) -> None:
+        """Show a reading; any thread."""
+        before, self._reading = self._reading, reading
+        self._when = time.time()
+        changed = reading.fault != before.fault
+        if not changed and self._when - self._told_at < TELL_PERIOD:
+            return
+        self._told_at = self._when
+        if changed:
+            self.publish(InputAttribute.FAULT, reading.fault)
+        if changed or reading.value != before.value:
+            self.publish(InputAttribute.VALUE, *self._shown())
+        if reading.fault:
+            self.show(tango.DevState.ALARM, f"{self.label}: {reading.fault}")
+        else:
+            self.show(tango.DevState.ON, f"{self.label}: ready")
+
+    def lost(self, error: RondaError) -> None:
+        """There is no value."""
+        self._reading = Reading(math.nan, str(error))
+        self.publish(InputAttribute.VALUE, *self._shown())
+        waiting = isinstance(error, NotReady)
+        self.show(tango.DevState.UNKNOWN if waiting else tango.DevState.FAULT, f"{error}; trying again")
+
+    # -- attributes
+
+    @attribute(name=InputAttribute.VALUE, dtype=float)
+    def value(self) -> Value:
+        """What it measures; INVALID while it has a fault."""
+        return self._shown()
+
+    @attribute(name=InputAttribute.FAULT, dtype=str)
+    def fault(self) -> str:
+        """Why the value is not to be trusted; empty if it is good."""
+        return self._reading.fault
+
+    def _shown(self) -> Value:
+        bad = bool(self._reading.fault) or math.isnan(self._reading.value)
+        quality = tango.AttrQuality.ATTR_INVALID if bad else tango.AttrQuality.ATTR_VALID
+        return self._reading.value, self._when, quality

@@ -1,0 +1,1 @@
+"""Inputs of loops, made of anything that can be read."""

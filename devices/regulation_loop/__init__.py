@@ -1,0 +1,1 @@
+"""Loops whose PID is ours."""

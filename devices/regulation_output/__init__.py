@@ -1,0 +1,1 @@
+"""Outputs of loops, to anything that can be set."""
