@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import os
 import threading
 from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 
 import tango
 
 from ronda.devices.acquisition import AcquiringDevice, ScanStream
-from ronda.devices.calculated.parameters import CalculatedServerParameters
+from ronda.devices.calculated.functions import Function
+from ronda.devices.calculated.parameters import CalculatedParameters, CalculatedServerParameters
+from ronda.devices.device import command
 from ronda.framework.clients.counter import COUNT_TIME
 from ronda.framework.config.parameters import Parameters
-from ronda.framework.errors import BadValue, NotReady
+from ronda.framework.errors import BadValue, ConfigurationError, NotReady
 from ronda.framework.expression import Expression
 from ronda.framework.scan.orders import Order
 from ronda.framework.stream.cursor import Cursor
 from ronda.framework.stream.description import Channel
 from ronda.framework.stream.scan import Scan
+from ronda.framework.tango.names import CalculatedCommand
 
 SLICE = 0.1
 """Longest wait in one read, in s: so soon the end of a scan is noticed."""
@@ -37,12 +44,59 @@ class CalculatedDevice(AcquiringDevice):
         """Ready at once: there is no instrument."""
         self._broken_off = threading.Event()
         self._inputs: Inputs | None = None
-        self._formulas: dict[str, Expression] = {}
-        self.show(tango.DevState.ON, f"{self.label}: ready")
+        self._formulas: dict[str, Expression | Function] = {}
+        self._functions: dict[str, Function | ConfigurationError] = {}
+        for name, counter in self.parameters.counters.items():
+            if counter.function is not None:
+                self._functions[name] = self._loaded(name, counter)
+        wrong = [str(one) for one in self._functions.values() if isinstance(one, ConfigurationError)]
+        self._ready = f"{self.label}: ready{'; but ' if wrong else ''}{'; '.join(wrong)}"
+        self.show(tango.DevState.ON, self._ready)
 
     def closing(self) -> None:
         """Leave a scan."""
         self.leave_scan(f"{self.label}: was initialised anew")
+
+    @property
+    def parameters(self) -> CalculatedServerParameters:
+        """Its keys in YAML."""
+        assert self.settings is not None  # noqa: S101 - it is open
+        parameters: CalculatedServerParameters = self.settings.values
+        return parameters
+
+    def _loaded(self, name: str, counter: CalculatedParameters) -> Function | ConfigurationError:
+        """Its function, or what is wrong with that; the other counters work all the same."""
+        folder = os.environ.get("RONDA_CONFIG_FOLDER")
+        if not folder:
+            return ConfigurationError("RONDA_CONFIG_FOLDER is not set in the environment; `ronda up` does this")
+        try:
+            return Function(Path(folder), str(counter.function), counter.inputs)
+        except ConfigurationError as error:
+            return ConfigurationError(f"{self.label}: cannot calculate {name}: {error}; then Init")
+
+    def _function(self, name: str) -> Function:
+        found = self._functions.get(name)
+        if found is None:
+            raise BadValue(f"{self.label}: has no counter {name} that a function calculates")
+        if isinstance(found, ConfigurationError):
+            raise ConfigurationError(str(found)) from found
+        return found
+
+    # -- outside scans
+
+    @command(CalculatedCommand.CALCULATE, dtype_in=str, dtype_out=float, doc_in="JSON: counter, values by name")
+    def calculate(self, text: str) -> float:
+        """The value of a counter that a function calculates, from values of others: {"counter": NAME, "values": {}}."""
+        try:
+            asked = json.loads(text)
+            name, values = str(asked["counter"]), dict(asked["values"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise BadValue(f"{self.label}: Calculate takes JSON such as {{'counter': 'x', 'values': {{}}}}") from error
+        function = self._function(name)
+        missing = sorted(function.names - values.keys())
+        if missing:
+            raise BadValue(f"{self.label}: {name} needs the value of {missing[0]}")
+        return self._value(name, function, values)
 
     # -- scans
 
@@ -53,18 +107,31 @@ class CalculatedDevice(AcquiringDevice):
         others = {
             channel.name
             for device in scan.description.devices
-            if device.name != self.label and device.attributes.get("tango")
+            if device.attributes.get("tango")
             for channel in device.channels
             if not channel.shape
         }
-        self._formulas = {}
+        found: dict[str, Expression | Function] = {}
         for channel in channels:
+            if channel.attributes.get("function"):
+                found[channel.name] = self._function(str(channel.attributes.get("channel")))
+                continue
             formula = str(channel.attributes.get("formula", ""))
             try:
-                self._formulas[channel.name] = Expression(formula, {*others, COUNT_TIME})
+                found[channel.name] = Expression(formula, {*others, COUNT_TIME})
             except BadValue as error:
                 raise BadValue(f"{self.label}: cannot calculate {channel.name}: {error}") from error
-        names = frozenset().union(*(one.names for one in self._formulas.values())) - {COUNT_TIME}
+        try:
+            order_of = TopologicalSorter({name: one.names & found.keys() for name, one in found.items()})
+            self._formulas = {name: found[name] for name in order_of.static_order()}  # what others use comes before
+        except CycleError as error:
+            raise BadValue(
+                f"{self.label}: {' uses '.join(error.args[1][::-1])}: a circle cannot be calculated"
+            ) from error
+        names = frozenset().union(*(one.names for one in found.values())) - {COUNT_TIME} - found.keys()
+        missing = sorted(names - others)
+        if missing:
+            raise BadValue(f"{self.label}: {missing[0]} is needed, and is not measured in this scan")
         if self._inputs is None or self._inputs.scan.identifier != order.scan:
             self._inputs = Inputs(self.label, scan, sorted(names), order.first)
 
@@ -81,7 +148,15 @@ class CalculatedDevice(AcquiringDevice):
         if values is None:
             return {}  # broken off, nobody asks for it any more
         known = {**values, COUNT_TIME: order.exposure}
-        return {name: float(formula(known)) for name, formula in self._formulas.items()}
+        for name, formula in self._formulas.items():
+            known[name] = self._value(name, formula, known)
+        return {name: known[name] for name in self._formulas}
+
+    def _value(self, name: str, formula: Expression | Function, known: Mapping[str, float]) -> float:
+        try:
+            return float(formula(known))
+        except BadValue as error:
+            raise BadValue(f"{self.label}: cannot calculate {name}: {error}") from error
 
     def break_off(self) -> None:
         """Wait for no more."""
@@ -90,7 +165,7 @@ class CalculatedDevice(AcquiringDevice):
     def scan_left(self) -> None:
         """Forget the scan."""
         self._inputs = None
-        self.show(tango.DevState.ON, f"{self.label}: ready")
+        self.show(tango.DevState.ON, self._ready)
 
 
 class Inputs:

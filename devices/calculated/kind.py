@@ -6,7 +6,7 @@ from ronda.devices.calculated.parameters import CalculatedServerParameters
 from ronda.devices.kind import OneDevice
 
 KIND = OneDevice(
-    summary="Calculated counters: formulas over other counters",
+    summary="Calculated counters: formulas, or Python functions, over other counters",
     what="a server of calculated counters",
     family="calculated",
     tango_class="Calculated",

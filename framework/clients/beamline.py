@@ -345,7 +345,17 @@ def _counters(tango_class: str, card: str, remote: Remote, configuration: Mappin
     if tango_class == "Calculated":
         formulas: Mapping[str, Any] = configuration.get("counters", {})
         return [
-            Counter(name, card, name, keys.get("unit", ""), remote, rate=False, formula=keys["formula"])
+            Counter(
+                name,
+                card,
+                name,
+                keys.get("unit", ""),
+                remote,
+                rate=False,
+                formula=keys.get("formula") or "",
+                function=keys.get("function") or "",
+                arguments=tuple(keys.get("inputs") or ()),
+            )
             for name, keys in formulas.items()
         ]
     return []

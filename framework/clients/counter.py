@@ -47,7 +47,9 @@ class Counter:
         rate: whether its values grow with the exposure time, so that value/s means something.
         described: whether its device itself says how the stream describes its channels, frames and spectra among them.
         number: whether each of its values is a number, not a frame or spectrum.
-        formula: how it is calculated from other counters; empty if it is measured.
+        formula: how it is calculated from other counters; empty if it is measured, or a function calculates it.
+        function: `module:function` that calculates it from other counters.
+        arguments: names of the counters, and `count_time`, whose values that function is given.
         whole: the counter of which it is one of several channels; None if it stands alone.
     """
 
@@ -63,6 +65,8 @@ class Counter:
     mode: str = "MEAN"
     formula: str = ""
     whole: Counter | None = None
+    function: str = ""
+    arguments: tuple[str, ...] = ()
 
     def parts(self) -> tuple[Counter, ...]:
         """The counters, each one channel, that stand for it in a scan: itself, or what its mode makes of its readings.
@@ -88,7 +92,13 @@ class Counter:
     @property
     def inputs(self) -> list[str]:
         """Names of the counters from which it is calculated."""
-        return sorted(Expression(self.formula).names - {COUNT_TIME}) if self.formula else []
+        used = Expression(self.formula).names if self.formula else self.arguments
+        return sorted(set(used) - {COUNT_TIME})
+
+    @property
+    def is_calculated(self) -> bool:
+        """Whether it is calculated from other counters."""
+        return bool(self.formula or self.function)
 
     def __repr__(self) -> str:
         return f"<Counter {self.name}{f' of {self.card}' if self.card else ''}>"

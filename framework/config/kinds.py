@@ -7,6 +7,7 @@ import importlib.util
 import inspect
 import pkgutil
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -41,6 +42,19 @@ class TangoDevice:
     counters: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Calculation:
+    """What a calculated counter uses.
+
+    Attributes:
+        inputs: names of other counters.
+        path: in the entry, the value that says so.
+    """
+
+    inputs: tuple[str, ...]
+    path: tuple[str, ...]
+
+
 class DeviceParameters(Parameters):
     """Keys that each device entry has, whatever its kind."""
 
@@ -49,6 +63,10 @@ class DeviceParameters(Parameters):
         "Which hardware: a file of the kind's `drivers/` folder, or `package.module:Class` of your own", None
     )
     description: str = parameter("What it is for, in words", "")
+
+    def calculations(self) -> Mapping[str, Calculation]:
+        """The counters that the device calculates from others, by name."""
+        return {}
 
 
 class DeviceKind(Protocol):

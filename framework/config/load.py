@@ -17,6 +17,7 @@ from ronda.framework.config.beamline import (
     ServerParameters,
     SimulatorsParameters,
 )
+from ronda.framework.config.calculations import check_calculations
 from ronda.framework.config.entries import Entry, Models, check_entry
 from ronda.framework.config.folder import Folder, read_folder
 from ronda.framework.config.names import check_beamline_name, check_names
@@ -86,6 +87,7 @@ class _Checking:
         owner = {device.name: entry.server for entry in entries for device in entry.tango_devices}
         order, needs, server_circles = order_servers(list(folder.servers), _server_edges(edges, owner, in_circle))
         simulated = {owner.get(edge.source, edge.source) for edge in edges if edge.sort == "simulator"}
+        self.problems += check_calculations(names, entries)
         self.problems += [*circles, *server_circles, *self._check_simulators_host(simulators, servers, simulated)]
         if parameters is None or self.all_problems():
             return None

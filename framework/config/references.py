@@ -58,10 +58,11 @@ class Names:
         """What has this name: `axis`, `server` …; an empty text stands for a device that is not known any better."""
         found = [self.devices[name] or ""] if name in self.devices else []
         groups = zip(_OTHER_THINGS, (self.servers, self.hosts, self.simulators), strict=True)
-        found += ["counter"] if self._is_counter(name) else []
+        found += ["counter"] if self.is_counter(name) else []
         return found + [word for word, names in groups if name in names]
 
-    def _is_counter(self, name: str) -> bool:
+    def is_counter(self, name: str) -> bool:
+        """Whether a device measures a counter of this name."""
         return name in self.counters or any(
             counter.endswith("*") and name.startswith(counter[:-1]) for counter in self.counters
         )

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from graphlib import TopologicalSorter
 
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import COUNT_TIME, Counter
 from ronda.framework.clients.remote import Remote
 from ronda.framework.clients.sampler import Sampler, sample_over
-from ronda.framework.errors import HardwareFault, TimedOut
+from ronda.framework.errors import HardwareFault, NotReady, TimedOut
 from ronda.framework.expression import Expression
-from ronda.framework.tango.names import CounterCardAttribute, CounterCardCommand, DetectorAttribute, channel_attribute
+from ronda.framework.tango.names import (
+    CalculatedCommand,
+    CounterCardAttribute,
+    CounterCardCommand,
+    DetectorAttribute,
+    channel_attribute,
+)
 
 LOOK_PERIOD = 0.005
 """Seconds between two looks at a card that should have ended."""
@@ -37,7 +45,9 @@ def count(beamline: Beamline, exposure: float, counters: Sequence[Counter]) -> d
         Sampler(attribute, beamline.make_proxy, beamline.tango_host, once=only) for attribute, only in once.items()
     ]
     cards = {
-        one.card: one.remote for one in counters if not one.attribute and not one.formula and one.remote is not None
+        one.card: one.remote
+        for one in counters
+        if not one.attribute and not one.is_calculated and one.remote is not None
     }
     before = {name: float(card.read(CounterCardAttribute.INTEGRATION_TIME)) for name, card in cards.items()}
     begun: list[Remote] = []
@@ -72,8 +82,21 @@ def count(beamline: Beamline, exposure: float, counters: Sequence[Counter]) -> d
             read = card.read_many([channel_attribute(one.channel) for one in own])
         values |= {one.name: float(value) for one, value in zip(own, read, strict=True)}
     known = {**values, COUNT_TIME: exposure}
-    values |= {one.name: float(Expression(one.formula)(known)) for one in counters if one.formula}
+    calculated = {one.name: one for one in counters if one.is_calculated}
+    for name in TopologicalSorter({one.name: one.inputs for one in calculated.values()}).static_order():
+        if name in calculated:
+            values[name] = known[name] = _calculated(calculated[name], known)
     return {one.name: values[one.name] for one in counters if one.number}
+
+
+def _calculated(counter: Counter, known: Mapping[str, float]) -> float:
+    if counter.formula:
+        return float(Expression(counter.formula)(known))
+    if counter.remote is None:
+        raise NotReady(f"{counter.name}: has no device that could calculate it")
+    given = {name: known[name] for name in {*counter.inputs, COUNT_TIME}}
+    asked = json.dumps({"counter": counter.channel, "values": given})
+    return float(counter.remote.command(CalculatedCommand.CALCULATE, asked))
 
 
 def _wait(card: Remote, exposure: float) -> None:

@@ -9,6 +9,7 @@ from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.detector import Detector
 from ronda.framework.clients.device import Device
 from ronda.framework.clients.measurement_group import MeasurementGroup
+from ronda.framework.config.calculations import circle_of
 from ronda.framework.errors import BadValue
 
 Measured = Counter | Device | str
@@ -45,12 +46,16 @@ def measured(beamline: Beamline, who: str, given: Sequence[Measured]) -> tuple[C
                 raise BadValue(f"{who}: two counters are called {counter.name}; give one of them another name")
     if not chosen:
         raise BadValue(f"{who}: there is nothing to measure; {_known(beamline)}")
-    for counter in list(chosen.values()):
+    to_do = list(chosen.values())
+    while to_do:
+        counter = to_do.pop(0)
         for name in counter.inputs:
             if name not in chosen:
                 chosen[name] = _input_of(beamline, who, counter, name)
-            if chosen[name].formula:
-                raise BadValue(f"{who}: {counter.name} uses {name}, which is calculated itself; write its formula out")
+                to_do.append(chosen[name])
+    circle = circle_of({name: counter.inputs for name, counter in chosen.items()})
+    if circle:
+        raise BadValue(f"{who}: {' uses '.join(circle)}: a circle cannot be calculated; change one of them")
     return tuple(chosen.values())
 
 
@@ -59,7 +64,8 @@ def _input_of(beamline: Beamline, who: str, calculated: Counter, name: str) -> C
     found = beamline.objects.get(name)
     if not isinstance(found, Counter) or not found.number:
         raise BadValue(
-            f"{who}: {calculated.name} is {calculated.formula}, and {name} is not a counter; {_known(beamline)}"
+            f"{who}: {calculated.name} is {calculated.formula or calculated.function}, and {name} is not a counter; "
+            f"{_known(beamline)}"
         )
     return found.parts()[0]
 

@@ -70,11 +70,13 @@ class Source:
         return Progress.from_json(self.remote.read(AcquisitionAttribute.SCAN_STATUS))
 
 
-def _told(counter: Counter) -> dict[str, str]:
+def _told(counter: Counter) -> dict[str, Any]:
     """What its device must know of a counter."""
     told = {"channel": counter.channel, "attribute": counter.attribute}
     if counter.formula:
         return {"channel": counter.channel, "formula": counter.formula}
+    if counter.function:
+        return {"channel": counter.channel, "function": counter.function, "inputs": list(counter.arguments)}
     return {**told, "mode": counter.mode} if counter.attribute else told
 
 

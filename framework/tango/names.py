@@ -267,6 +267,12 @@ class AcquisitionCommand(StrEnum):
     DISARM_SCAN = "DisarmScan"
 
 
+class CalculatedCommand(StrEnum):
+    """Commands of a device that calculates counters."""
+
+    CALCULATE = "Calculate"
+
+
 class ScanSessionAttribute(StrEnum):
     """Attributes of the device that shows the scan of a session."""
 

@@ -28,7 +28,7 @@ def scans(demo: Any) -> Iterator[Scans]:
     beamline.close()
 
 
-def entry(**counters: dict[str, str]) -> CalculatedServerParameters:
+def entry(**counters: dict[str, Any]) -> CalculatedServerParameters:
     return CalculatedServerParameters.model_validate({"kind": "calculated", "counters": counters})
 
 
@@ -60,9 +60,19 @@ def test_what_is_no_formula_over_counters_is_refused(formula: str, sentence: str
         calculated(formula, name="wrong")
 
 
-def test_formulas_over_formulas_are_refused() -> None:
-    with pytest.raises(ValidationError, match="b uses a, which is calculated itself; write its formula out"):
-        entry(a={"formula": "i0 * 2"}, b={"formula": "a + 1"})
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({}, "give either 'formula' or 'function'"),
+        ({"formula": "i0", "function": "a:b", "inputs": ["i0"]}, "give either 'formula' or 'function'"),
+        ({"formula": "i0", "inputs": ["i0"]}, "'inputs' belongs to 'function'"),
+        ({"function": "a:b", "inputs": ["count_time"]}, "a function needs 'inputs'"),
+        ({"function": "a.b:c", "inputs": ["i0"]}, "should match pattern"),
+    ],
+)
+def test_a_counter_has_either_a_formula_or_a_function_with_inputs(keys: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        entry(wrong=keys)
 
 
 def test_a_scan_measures_what_it_needs_and_publishes_the_results(scans: Scans) -> None:
@@ -94,5 +104,18 @@ def test_counting_once_works_them_out_too(scans: Scans) -> None:
 def test_a_name_that_is_no_counter_is_refused_before_anything_begins(scans: Scans) -> None:
     with pytest.raises(BadValue, match=r"odd is i0 / samx, and samx is not a counter; give some of"):
         scans.loopscan(1, 0.01, calculated("i0 / samx", name="odd"), save=False)
-    with pytest.raises(BadValue, match="double uses absorbance, which is calculated itself"):
-        scans.ct(0.01, calculated("2 * absorbance", name="double"))
+
+
+def test_a_formula_may_use_another_one(scans: Scans) -> None:
+    double = calculated("2 * absorbance", name="double")
+    scan = scans.loopscan(3, 0.02, double, save=False)
+    counted = scans.ct(0.02, double)
+
+    assert scan.stream.read("double", 0, 3) == pytest.approx(2 * scan.stream.read("absorbance", 0, 3))
+    assert counted.values["double"] == pytest.approx(2 * counted.values["absorbance"])
+
+
+def test_formulas_in_a_circle_are_refused(scans: Scans) -> None:
+    hen, egg = calculated("egg + i0", name="hen"), calculated("hen + i0", name="egg")
+    with pytest.raises(BadValue, match=r"(hen uses egg uses hen|egg uses hen uses egg): a circle"):
+        scans.loopscan(1, 0.01, hen, egg, save=False)
