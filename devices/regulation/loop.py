@@ -140,6 +140,7 @@ class LoopDevice(RondaDevice):
             (LoopAttribute.SETPOINT, now.setpoint, told.setpoint),
             (LoopAttribute.WORKING_SETPOINT, now.working, told.working),
             (LoopAttribute.INPUT, now.measured, told.measured),
+            (LoopAttribute.POSITION, now.measured, told.measured),
             (LoopAttribute.OUTPUT, now.output, told.output),
             (LoopAttribute.ERROR, now.error, told.error),
         ):
@@ -201,6 +202,22 @@ class LoopDevice(RondaDevice):
             self.log.info("tuned", key=name)
 
     # -- attributes
+
+    @attribute(name=LoopAttribute.POSITION, dtype=float)
+    def position(self) -> Value:
+        """The input: for clients that know axes only. Writing is the same as writing Setpoint."""
+        return self._number(self.loop_state.measured)
+
+    @position.write
+    def write_position(self, setpoint: float) -> None:
+        """Regulate, and go there."""
+        self.check_setpoint(setpoint)
+        self.wait(lambda: self.go(setpoint))
+
+    @attribute(name=LoopAttribute.TARGET, dtype=float)
+    def target(self) -> Value:
+        """The setpoint: for clients that know axes only."""
+        return self._number(self.loop_state.setpoint)
 
     @attribute(name=LoopAttribute.SETPOINT, dtype=float)
     def setpoint(self) -> Value:

@@ -32,6 +32,8 @@ def loop_attributes(keys: Any, output_unit: str) -> dict[str, dict[str, str]]:
     found = {
         str(name): dict(number)
         for name in (
+            LoopAttribute.POSITION,
+            LoopAttribute.TARGET,
             LoopAttribute.SETPOINT,
             LoopAttribute.WORKING_SETPOINT,
             LoopAttribute.INPUT,
@@ -43,7 +45,8 @@ def loop_attributes(keys: Any, output_unit: str) -> dict[str, dict[str, str]]:
             LoopAttribute.HISTORY_SETPOINT,
         )
     }
-    found[LoopAttribute.SETPOINT].update(limit_properties(*finite(keys.limits)))
+    for name in (LoopAttribute.SETPOINT, LoopAttribute.POSITION):
+        found[name].update(limit_properties(*finite(keys.limits)))
     found[LoopAttribute.INPUT].update(_archived(keys))
     found |= {str(name): {"unit": output_unit} for name in (LoopAttribute.OUTPUT, LoopAttribute.HISTORY_OUTPUT)}
     found[LoopAttribute.KP] = {"unit": f"{output_unit}/{unit}"}

@@ -14,6 +14,7 @@ from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.detector import Camera, Detector, Mca
 from ronda.framework.clients.device import Device
 from ronda.framework.clients.foreign_axis import ForeignAxis
+from ronda.framework.clients.loop import Loop
 from ronda.framework.clients.machine import Machine
 from ronda.framework.clients.measurement_group import ActiveGroup, MeasurementGroup
 from ronda.framework.clients.multiposition import Multiposition
@@ -30,6 +31,9 @@ from ronda.framework.stream.stream import Stream
 
 AXES = ("Axis", "PseudoAxis")
 """Tango classes of devices that are axes."""
+
+LOOPS = ("Loop", "SoftLoop")
+"""Tango classes of regulation loops."""
 
 ACTIVE_GROUP = "active_measurement_group"
 """Property of the object `ronda-BEAMLINE` in the Tango database: which measurement group was made the active one."""
@@ -289,6 +293,11 @@ class Beamline:
             axis = Axis(remote, configuration, settings, lambda sentence: self.tell(sentence), together)
             axis.forbidden = lambda: self.dry
             return axis, []
+        if device.tango_class in LOOPS:
+            settings = DeviceSettings(remote, device.server.rpartition("-")[2], self.agents)
+            loop = Loop(remote, configuration, settings, lambda sentence: self.tell(sentence))
+            loop.forbidden = lambda: self.dry
+            return loop, []
         if device.tango_class == "MeasurementGroup":
             kept = DeviceSettings(remote, device.server.rpartition("-")[2], self.agents)
             baseline = [

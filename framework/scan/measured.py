@@ -8,12 +8,13 @@ from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.detector import Detector
 from ronda.framework.clients.device import Device
+from ronda.framework.clients.loop import Loop
 from ronda.framework.clients.measurement_group import MeasurementGroup
 from ronda.framework.config.calculations import circle_of
 from ronda.framework.errors import BadValue
 
-Measured = Counter | Device | str
-"""What can be given to a scan: a counter, its name, a device with all its counters, or a measurement group."""
+Measured = Counter | Device | Loop | str
+"""What can be given to a scan: a counter, its name, a device or loop with all its counters, or a measurement group."""
 
 
 def measured(beamline: Beamline, who: str, given: Sequence[Measured]) -> tuple[Counter, ...]:
@@ -74,6 +75,8 @@ def _counters_of(beamline: Beamline, given: Measured) -> list[Counter]:
     one = beamline[given] if isinstance(given, str) else given
     if isinstance(one, Counter):
         return [one]
+    if isinstance(one, Loop):
+        return one.counters()
     if isinstance(one, MeasurementGroup):
         return one.measured()
     if isinstance(one, Detector):

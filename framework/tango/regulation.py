@@ -48,6 +48,8 @@ class OutputCommand(StrEnum):
 class LoopAttribute(StrEnum):
     """Attributes of each loop, whether the controller's PID does the work or ours."""
 
+    POSITION = "Position"
+    TARGET = "Target"
     SETPOINT = "Setpoint"
     WORKING_SETPOINT = "WorkingSetpoint"
     INPUT = "Input"

@@ -9,6 +9,7 @@ from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import Counter, sampling
 from ronda.framework.clients.detector import Camera
 from ronda.framework.clients.device import Device
+from ronda.framework.clients.loop import Loop
 from ronda.framework.clients.sampler import Sampler
 from ronda.framework.errors import BadValue, CommunicationFailed, NotFound, ServiceFailed
 
@@ -20,7 +21,8 @@ def test_axes_counters_and_devices_are_known_by_their_names_in_yaml(beamline):
     sample, slits = {"samx", "samy", "samz", "rot"}, {"s1u", "s1d", "s1l", "s1r"}
     computed = {"s1vg", "s1vo", "s1hg", "s1ho", "energy"}
     optics = {"bragg", "pitch2", "m1pitch", "att1", "att2"}
-    assert {axis.name for axis in beamline.axes()} == sample | slits | optics | computed
+    assert {axis.name for axis in beamline.axes()} == sample | slits | optics | computed | {"temp"}
+    assert isinstance(beamline["temp"], Loop)
     assert isinstance(beamline["att"], Attenuator)
     assert [(one.name, one.card, one.unit) for one in beamline.counters() if not one.described] == [
         ("absorbance", "calculator", ""),
