@@ -295,7 +295,7 @@ class Participation:
     def _measure(self, trigger: Trigger) -> None:
         self._doing = "measuring"
         begun = time.time()
-        values = self._values(trigger.index)
+        values = self._values(trigger)
         if self._leaving.is_set():
             return  # broken off: not what was asked for
         self._doing = "publishing"
@@ -306,16 +306,16 @@ class Participation:
                 raise
         self._sentence = ""
 
-    def _values(self, index: int) -> Mapping[str, float]:
+    def _values(self, trigger: Trigger) -> Mapping[str, float]:
         """Measure a point; a device whose YAML says so tries again for a while before it fails."""
         retried = self._device.configuration.get(ON_FAILURE) == "retry"
         give_up = time.monotonic() + RETRY_LIMIT if retried else 0.0
-        order = self.order.at(index)
+        order = self.order.at(trigger.point)
         while True:
             try:
-                return self._device.measure(order, index)
+                return self._device.measure(order, trigger.index)
             except RondaError as error:
-                self._try_again(error, order, index, give_up)
+                self._try_again(error, order, trigger.index, give_up)
 
     def _try_again(self, failure: RondaError, order: Order, index: int, give_up: float) -> None:
         """Get ready to measure a point once more.

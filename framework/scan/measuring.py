@@ -77,17 +77,16 @@ class Measuring:
             HardwareFault: an axis stands elsewhere than at its target.
             DeviceFailed, NotReady, TimedOut, CommunicationFailed: as in `Points.collect`.
         """
-        repeatable = not self._plan.exposure_runs()  # else the devices would expose for the time of the next point
         self._told_until = time.monotonic()
         for index in self._plan.indices():
             if index and self._plan.sleep_time:
                 rest(self._plan.sleep_time, self._steering.check)
             again = True
             while again:
-                values, again = self._measure(index, repeatable)
+                values, again = self._measure(index)
             yield index, values
 
-    def _measure(self, index: int, repeatable: bool) -> tuple[dict[str, Any], bool]:
+    def _measure(self, index: int) -> tuple[dict[str, Any], bool]:
         """Measure a point once; returns its values, and whether it is to be measured again."""
         steering, entry = self._steering, self._entry
         waited = steering.waited
@@ -100,7 +99,7 @@ class Measuring:
         self._presets.start_point(index)
         fired = time.monotonic()
         steering.control.in_hand = True
-        self._line.fire(entry)
+        self._line.fire(entry, point=index)
         now = time.time()
         self._first = self._first or now
         own[ELAPSED] = now - self._first
@@ -108,14 +107,14 @@ class Measuring:
         own |= {name: values[index] for name, (_, values) in self._known.items()}
         again = False
         if steering.watched:
-            values = self._points.collect(entry, self._line)
+            values = self._points.collect(entry, self._line, index)
             collected = time.monotonic()
-            again = steering.spoils(index, repeatable=repeatable)
+            again = steering.spoils(index)
             flags = {words.PLANNED: index, words.VALID: int(not steering.wrong)}
             self._own.publish({**own, **told, **flags}, time=now, index=entry)
         else:
             self._own.publish({**own, **told}, time=now, index=entry)  # while the devices measure
-            values = self._points.collect(entry, self._line)
+            values = self._points.collect(entry, self._line, index)
             collected = time.monotonic()
         steering.control.in_hand = False
         self._entry += 1

@@ -22,8 +22,8 @@ class Order:
         exposure: seconds for which each point is measured.
         points: number of points after which the device has done its part; None if that is not known.
         first: index of the first point to take.
-        exposures: where the exposure time changes, as pairs of the index of the first point and seconds, in order;
-            empty if `exposure` is that of all points, else `exposure` is the longest.
+        exposures: where the exposure time changes, as pairs of the index (in the plan) of the first point and seconds,
+            in order; empty if `exposure` is that of all points, else `exposure` is the longest.
     """
 
     scan: str

@@ -60,10 +60,15 @@ class Points:
         self._told = False
         self.left_out: dict[str, str] = {}
 
-    def collect(self, index: int, line: TriggerLine) -> dict[str, Any]:
+    def collect(self, index: int, line: TriggerLine, point: int) -> dict[str, Any]:
         """Wait until all devices have measured a point; returns the numbers among the values of their channels.
 
         A value that has left memory already, because memory is full and the writer was faster than we, is left out.
+
+        Args:
+            index: of the entry in the stream.
+            line: on which it was fired.
+            point: index in the plan.
 
         Raises:
             DeviceFailed: a device published that it failed.
@@ -78,7 +83,7 @@ class Points:
             self._read(min(max(left, 0.0), SLICE))
             self._check()
             if left <= 0 and self._missing(index):
-                self._ask(index, line, time.monotonic() - fired - self._exposure)
+                self._ask(index, line, point, time.monotonic() - fired - self._exposure)
                 next_question = time.monotonic() + AGAIN
         if self._told:
             self._tell("")
@@ -147,17 +152,17 @@ class Points:
                     if channel in self._numbers:
                         values[channel] = data[place].item()
 
-    def _ask(self, index: int, line: TriggerLine, late: float) -> None:
+    def _ask(self, index: int, line: TriggerLine, point: int, late: float) -> None:
         """Ask the devices that are late what happened."""
         for source in self._missing(index):
             try:
-                self._ask_one(source, index, line, late)
+                self._ask_one(source, index, line, point, late)
             except RondaError as error:
                 self._read(0.0)  # it may have come while we asked
                 if source in self._missing(index):
                     self._leave_out(source, index, error)
 
-    def _ask_one(self, source: Source, index: int, line: TriggerLine, late: float) -> None:
+    def _ask_one(self, source: Source, index: int, line: TriggerLine, point: int, late: float) -> None:
         try:
             progress = source.progress()
         except RondaError as error:
@@ -179,7 +184,9 @@ class Points:
                 f"{progress.doing} ({source.remote.status()})"
             )
         elif progress.index == index and progress.doing == "armed":
-            line.fire(index)  # lost with a Redis that was killed; a trigger that is there is not sent again
+            line.fire(
+                index, point=point
+            )  # lost with a Redis that was killed; a trigger that is there is not sent again
         if progress.doing != "held":
             self._tell(f"waiting for {source.name}, which is {progress.doing}")
 

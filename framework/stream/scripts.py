@@ -227,7 +227,7 @@ return answer[1] == 'done' and answer[2] ~= 'FAILED' and 'failed' or 'owned'
 """)
 
 FIRE = Script("""
--- id, index, attempt, fired, expiry -> 'fired' | 'repeated' | 'over' | 'gone'
+-- id, index, attempt, fired, expiry, point -> 'fired' | 'repeated' | 'over' | 'gone'
 wake()
 local id = ARGV[1]
 local state = call('HGET', scan_key(id), 'state')
@@ -241,6 +241,6 @@ if tonumber(index) > ARGV[2] + 1 or (tonumber(index) == ARGV[2] + 1 and tonumber
   return 'repeated'
 end
 call('XADD', line, 'MAXLEN', '~', 1000, entry[1] .. '-' .. ARGV[3], 'scan', id, 'index', ARGV[2], 'fired', ARGV[4],
-  'expiry', ARGV[5])
+  'expiry', ARGV[5], 'point', ARGV[6])
 return 'fired'
 """)

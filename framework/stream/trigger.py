@@ -30,11 +30,13 @@ class Trigger:
         scan: id of the scan.
         index: index of the point to measure.
         fired: when it was fired, seconds since 1970 by the clock of Redis.
+        point: index in the plan of the scan, smaller than `index` once a point has been measured again.
     """
 
     scan: str
     index: int
     fired: float
+    point: int
 
 
 class TriggerLate(TimedOut):
@@ -57,7 +59,7 @@ class TriggerLine:
         self._scan = scan
         self._offset: float | None = None
 
-    def fire(self, index: int, *, expiry: float = EXPIRY, attempt: int = 0) -> None:
+    def fire(self, index: int, *, expiry: float = EXPIRY, attempt: int = 0, point: int | None = None) -> None:
         """Trigger all armed devices for a point.
 
         Sent twice after an interruption it triggers once. To measure a point again, arm the devices for it again and
@@ -67,6 +69,7 @@ class TriggerLine:
             index: index of the point.
             expiry: seconds within which a device may take it.
             attempt: 0 the first time, then 1, 2, …
+            point: index of the point in the plan of the scan, which says how long to expose; `index` if None.
 
         Raises:
             ScanOver: the scan has ended.
@@ -77,14 +80,15 @@ class TriggerLine:
             self._offset = clock_offset(self._server)
         fired, expires = f"{time.time() + self._offset:.6f}", f"{expiry:.6f}"
         # One plain command, which Redis refuses if the trigger is there, the scan has ended, or its memory is full.
-        entry = ("scan", self._scan, "index", index, "fired", fired, "expiry", expires)
+        planned = index if point is None else point
+        entry = ("scan", self._scan, "index", index, "fired", fired, "expiry", expires, "point", planned)
         command = ("XADD", keys.line(self._scan), "NOMKSTREAM", "MAXLEN", "~", KEPT, f"{index + 1}-{attempt}", *entry)
         try:
             if self._server.call(*command) is not None:
                 return
         except redis.ResponseError:
             pass  # the script says which, and gets through a full memory
-        answer = self._server.script(scripts.FIRE, self._scan, index, attempt, fired, expires)
+        answer = self._server.script(scripts.FIRE, self._scan, index, attempt, fired, expires, planned)
         if answer == b"gone":
             raise ScanGone(f"scan {self._scan}: is not in Redis, trigger {index} was not sent; take the scan again")
         if answer == b"over":
@@ -158,7 +162,7 @@ class Listener:
                 index,
             )
         self.index += 1
-        return Trigger(self._scan, index, float(entry[b"fired"]))
+        return Trigger(self._scan, index, float(entry[b"fired"]), int(entry.get(b"point", index)))
 
     def _check_scan(self) -> None:
         state = self._server.call("HGET", keys.scan(self._scan), "state")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ronda.framework.clients.counter import calculated
 from ronda.framework.errors import BadValue
 from ronda.framework.scan.presets import PointPreset
 from ronda.framework.scan.suspenders import Suspender, configured
@@ -54,6 +55,25 @@ def test_a_scan_waits_says_why_and_measures_the_spoilt_point_again(scans, record
     assert entries(scan, "samx") == pytest.approx([0, 0.1, 0.1, 0.2, 0.3], abs=0.01)
     assert scan.stream.extent("ct1").length == 5
     assert recorder.waiting[-1] == ""
+
+
+def test_a_point_measured_again_has_its_own_exposure_time_again(scans, beamline, dark, wait_for):
+    scans.add_suspender(dark)
+    told = calculated("count_time + 0 * i0", name="told")  # what the devices themselves take the exposure time for
+    scan = scans.loopscan(4, [0.01, 0.03, 0.02, 0.05], told, save=False, run=False)
+    scan.add_preset(LightUp(beamline, 1))
+    running = Running(scan)
+    wait_for(lambda: scan.state == "PAUSED", 150, "the scan waits")
+    assert "point 1 is measured again then" in scan.sentence
+
+    beamline["digital"].write("Lamp", False)
+    running.end()
+    assert running.error is None
+    assert (scan.state, scan.points_done) == ("COMPLETED", 4)
+    assert entries(scan, "scan_point") == [0, 1, 1, 2, 3]
+    assert entries(scan, "valid") == [1, 0, 1, 1, 1]
+    assert entries(scan, "exposure_time") == [0.01, 0.03, 0.03, 0.02, 0.05]
+    assert entries(scan, "told") == pytest.approx([0.01, 0.03, 0.03, 0.02, 0.05])
 
 
 def test_a_point_is_only_marked_where_dose_matters(scans, beamline, dark, wait_for):
