@@ -108,6 +108,8 @@ class OutputDevice(RondaDevice):
 
     def present(self) -> float:
         """Where it is."""
+        if not self._fed_by:
+            self._sink.begin()  # relative moves count from here
         return self._sink.read()
 
     def feed(self, loop: str, value: float) -> float:
