@@ -13,10 +13,12 @@ class Framing:
     Attributes:
         ends: each of these bytes ends a line.
         alone: each of these bytes is a request of its own, wherever it comes; it leaves the line around it as it is.
+        encoding: of the lines.
     """
 
     ends: bytes = b"\n"
     alone: bytes = b""
+    encoding: str = "ascii"
     _marks: re.Pattern[bytes] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -131,7 +131,7 @@ class Connection(asyncio.Protocol):
                 self._waiting = self._server.loop.call_later(wait, partial(self._serve, waited=True))
                 break
             waited = False
-            line = self._lines.popleft().decode("ascii", errors="replace")
+            line = self._lines.popleft().decode(self._server.framing.encoding, errors="replace")
             reply = self._server.answer(line)
             if isinstance(reply, str):
                 reply = reply.encode("latin-1", errors="replace") + b"\n"

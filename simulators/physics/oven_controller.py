@@ -16,7 +16,10 @@ class OvenController:
         setpoint, working: where it goes to and where its ramp is, in K.
         ramp: in K/min; 0 for none.
         gains: in %/K, %/(K s) and % s/K.
+        strength: part of the oven's power that 100 % stands for, such as a heater range.
+        output: of the controller, in %.
         broken: whether the sensor's wire is broken.
+        heater_broken: whether the heater's wire is.
         powered: whether it is switched on.
     """
 
@@ -26,7 +29,10 @@ class OvenController:
         self.setpoint = self.working = oven.constants.ambient
         self.ramp = 0.0
         self.gains = (4.0, 0.05, 4.0)
+        self.strength = 1.0
+        self.output = 0.0
         self.broken = False
+        self.heater_broken = False
         self.powered = True
         self.watchdog = 0.0
         self.safe_output = 0.0
@@ -40,7 +46,7 @@ class OvenController:
             self.oven.advance(self.oven.time + LONGEST_STEP)
             self._regulate()
         if self.mode == "MANUAL" and self.watchdog and time >= self._fed + self.watchdog:
-            self.oven.set(self.safe_output, max(self._fed + self.watchdog, self.oven.time))
+            self._heat(self.safe_output, max(self._fed + self.watchdog, self.oven.time))
             self.mode = "OFF" if self.safe_output == 0.0 else "MANUAL"
             self.watchdog = 0.0
         if self.mode != "AUTO" or not self.powered:
@@ -51,7 +57,7 @@ class OvenController:
         self.advance(time)
         self.mode = "MANUAL"
         self._fed = time
-        self.oven.set(output, max(time, self.oven.time))
+        self._heat(output, max(time, self.oven.time))
 
     def guard(self, seconds: float, output: float, time: float) -> None:
         """Bring the heater to an output when nobody sets it for so long; 0 s for never."""
@@ -71,9 +77,9 @@ class OvenController:
         if mode == "AUTO" and self.mode != "AUTO":
             self.working = self.oven.sensor if self.ramp else self.setpoint
             self._last = None
-            self._integral = self.oven.output - self.gains[0] * (self.working - self.oven.sensor)
+            self._integral = self.output - self.gains[0] * (self.working - self.oven.sensor)
         if mode == "OFF":
-            self.oven.set(0.0, max(time, self.oven.time))
+            self._heat(0.0, max(time, self.oven.time))
         self.mode = mode
 
     def power(self, time: float, *, on: bool) -> None:
@@ -82,11 +88,15 @@ class OvenController:
         self.powered = on
         self.mode = "OFF"
         self.watchdog = 0.0
-        self.oven.set(0.0, max(time, self.oven.time))
+        self._heat(0.0, max(time, self.oven.time))
+
+    def _heat(self, output: float, time: float) -> None:
+        self.output = min(max(output, 0.0), 100.0)
+        self.oven.set(0.0 if self.heater_broken else self.output * self.strength, time)
 
     def _regulate(self) -> None:
         if self.broken:
-            self.oven.set(0.0, self.oven.time)
+            self._heat(0.0, self.oven.time)
             self._last = None
             return
         if self.ramp:
@@ -100,4 +110,4 @@ class OvenController:
         wanted = kp * error + self._integral + ki * error * LONGEST_STEP - kd * rate
         if 0.0 < wanted < 100.0:
             self._integral += ki * error * LONGEST_STEP
-        self.oven.set(wanted, self.oven.time)
+        self._heat(wanted, self.oven.time)

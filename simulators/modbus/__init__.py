@@ -1,0 +1,1 @@
+"""Modbus TCP, as instruments serve it."""
