@@ -34,6 +34,9 @@ class Instrument(ABC):
     def truth(self, time: float) -> dict[str, Any]:
         """What is truly so at a simulated time (s), ready for JSON; for tests."""
 
+    def close(self) -> None:  # noqa: B027 - most have nothing to end
+        """The simulators end: let go of what is open beside the port."""
+
     def fail(self, axis: int, fault: str) -> None:  # noqa: ARG002
         """Let an axis have a fault: `following`, or another that this type of instrument knows.
 

@@ -59,6 +59,8 @@ class Simulation:
         """Stop listening and drop all clients."""
         for server in [*self.servers.values(), *([self.control] if self.control else [])]:
             server.close()
+        for instrument in self.instruments.values():
+            instrument.close()
 
 
 def read(path: Path) -> SimulatorsFile:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ronda.framework.errors import ServiceFailed
+from ronda.framework.errors import BadValue, ServiceFailed
 
 HEADING = struct.Struct(">QI")
 """What the filter puts before the data: bytes of the frame, bytes of a block in it (bitshuffle's bshuf_h5filter.c)."""
@@ -61,6 +61,27 @@ class ChunkCompressor:
         into[:start] = np.frombuffer(self._heading, "u1")
         return start + size
 
+    def decompress(self, chunk: bytes, into: npt.NDArray[np.uint8]) -> None:
+        """Unpack a chunk into a frame.
+
+        Args:
+            chunk: as the filter stores it.
+            into: bytes of the frame, contiguous.
+
+        Raises:
+            BadValue: it is no chunk of such a frame.
+        """
+        assert self._library is not None  # noqa: S101 - callers ask whether it is available
+        size, block = HEADING.unpack_from(chunk) if len(chunk) > HEADING.size else (0, 0)
+        if size != len(into):
+            raise BadValue(f"bitshuffle: a chunk of {len(chunk)} bytes for {size} bytes, the frame has {len(into)}")
+        packed = np.frombuffer(chunk, "u1", offset=HEADING.size)
+        used: int = self._library.bshuf_decompress_lz4(
+            packed.ctypes.data, into.ctypes.data, self._items, self._item_bytes, block // self._item_bytes
+        )
+        if used != len(packed):
+            raise BadValue(f"bitshuffle: a chunk of {len(chunk)} bytes cannot be unpacked ({used})")
+
 
 @cache
 def _library() -> Any:
@@ -77,6 +98,8 @@ def _library() -> Any:
         library.bshuf_compress_lz4_bound.restype = ctypes.c_size_t
         library.bshuf_compress_lz4.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_size_t] * 3]
         library.bshuf_compress_lz4.restype = ctypes.c_int64
+        library.bshuf_decompress_lz4.argtypes = [ctypes.c_void_p, ctypes.c_void_p, *[ctypes.c_size_t] * 3]
+        library.bshuf_decompress_lz4.restype = ctypes.c_int64
     except (OSError, AttributeError):
         return None
     return library

@@ -1,0 +1,148 @@
+"""Driver for Dectris detectors (EIGER2, PILATUS4): control over the SIMPLON interface 1.8, images from Stream V2."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import Any
+
+from ronda.devices.camera.contract import Camera, CameraParameters, Capabilities, Setup
+from ronda.devices.camera.simplon_rest import SimplonRest
+from ronda.devices.camera.stream_v2 import Image, StreamReceiver, image_of
+from ronda.framework.config.parameters import Address, parameter
+from ronda.framework.errors import HardwareFault, RondaError, TimedOut
+
+STREAM_PORT = 31001
+"""On which detectors push Stream V2."""
+
+DTYPES = {8: "u1", 16: "<u2", 32: "<u4"}
+
+
+class SimplonParameters(CameraParameters):
+    """A Dectris detector."""
+
+    address: Address = parameter("Control unit, HOST:PORT (port 80) or simulator:NAME")
+    stream_port: int | None = parameter(
+        "Port of Stream V2; null for the one that the control unit names, else 31001", None, ge=1, le=65535
+    )
+    photon_energy: float | None = parameter(
+        "Energy for which thresholds are set; null to leave it as it is", None, unit="eV", gt=0
+    )
+    timeout: float = parameter("Longest wait for an answer", 5.0, unit="s", gt=0, le=60)
+    arm_limit: float = parameter("Longest time that arming takes", 20.0, unit="s", gt=0, le=120)
+
+
+class Simplon(Camera):
+    """Armed once for many images; each start is one software trigger of one image."""
+
+    Parameters = SimplonParameters
+
+    _rest: SimplonRest | None = None
+    _receiver: StreamReceiver | None = None
+
+    def connect(self) -> None:
+        told = self.parameters
+        self._rest = SimplonRest(self.name, told.address, told.timeout)
+        self._series = 0
+        self._armed: Setup | None = None
+        self._image: dict[str, Any] | None = None
+        self._pending, self._next = False, 0
+        if self._get("detector status state") in ("na", "error"):
+            self._rest.put("detector command initialize")
+        else:
+            self._rest.put("detector command disarm")
+        self._rest.put("stream config format", "cbor")
+        self._rest.put("stream config header_detail", "basic")
+        self._rest.put("stream config mode", "enabled")
+        self._rest.put("detector config compression", "bslz4")
+        self._rest.put("detector config trigger_mode", "ints")
+        if told.photon_energy is not None:
+            self._rest.put("detector config photon_energy", told.photon_energy)
+        port = told.stream_port
+        if port is None:
+            port = STREAM_PORT
+            with suppress(HardwareFault):
+                port = int(self._get("stream status port"))
+        self._receiver = StreamReceiver(self.name, f"{told.address.rpartition(':')[0]}:{port}")
+
+    def disconnect(self) -> None:
+        if self._receiver is not None:
+            self._receiver.close()
+        if self._rest is not None:
+            with suppress(RondaError):
+                self._rest.put("detector command abort")
+            self._rest.close()
+        self._rest = self._receiver = None
+
+    def capabilities(self) -> Capabilities:
+        count, frame = self._ask("detector config count_time"), self._ask("detector config frame_time")
+        bits = int(self._get("detector config bit_depth_image"))
+        if bits not in DTYPES:
+            raise HardwareFault(f"{self.name}: images of {bits} bit are not supported; 8, 16 and 32 bit are")
+        return Capabilities(
+            width=int(self._get("detector config x_pixels_in_detector")),
+            height=int(self._get("detector config y_pixels_in_detector")),
+            dtype=DTYPES[bits],
+            bits=bits,
+            exposures=(float(count["min"]), float(count["max"])),
+            read_out=float(self._get("detector config detector_readout_time")),
+            frame_rate=1 / float(frame["min"]),
+            pixel_size=float(self._get("detector config x_pixel_size")),
+            model=str(self._get("detector config description")),
+        )
+
+    def prepare(self, setup: Setup) -> None:
+        if self._armed == setup and self._get("detector status state") == "ready":
+            self._pending, self._image = False, None
+            return
+        rest = self._open()
+        self._armed = None
+        rest.put("detector command disarm")
+        rest.put("detector config nimages", 1)
+        rest.put("detector config ntrigger", int(self._ask("detector config ntrigger").get("max", 1_000_000)))
+        rest.put("detector config count_time", setup.exposure)
+        self._series = int(rest.put("detector command arm")["sequence id"])
+        deadline = time.monotonic() + self.parameters.arm_limit
+        while (state := self._get("detector status state")) != "ready":
+            if time.monotonic() > deadline or state == "error":
+                raise TimedOut(f"{self.name}: is {state}, not ready, {self.parameters.arm_limit:g} s after arming")
+            time.sleep(0.01)
+        self._armed, self._pending, self._image, self._next = setup, False, None, 0
+
+    def start(self) -> None:
+        self._image, self._pending = None, True
+        self._open().put("detector command trigger")
+
+    def busy(self) -> bool:
+        assert self._receiver is not None  # noqa: S101 - connected
+        while self._pending and (message := self._receiver.next(self._series)) is not None:
+            if message["type"] == "end":
+                self._pending, self._armed = False, None
+                raise HardwareFault(f"{self.name}: series {self._series} ended before its image {self._next} came")
+            if message["type"] == "image":
+                number, expected = int(message["image_id"]), self._next
+                self._next, self._pending, self._image = number + 1, False, message
+                if number != expected:
+                    raise HardwareFault(
+                        f"{self.name}: image {expected} did not come, {number} came; the network lost it"
+                    )
+        return self._pending
+
+    def read(self) -> Image:
+        if self._image is None:
+            raise HardwareFault(f"{self.name}: there is no image; start one")
+        return image_of(self.name, self._image)
+
+    def stop(self) -> None:
+        self._pending, self._armed = False, None
+        self._open().put("detector command abort")
+
+    def _open(self) -> SimplonRest:
+        assert self._rest is not None  # noqa: S101 - connected
+        return self._rest
+
+    def _ask(self, path: str) -> dict[str, Any]:
+        return self._open().get(path)
+
+    def _get(self, path: str) -> Any:
+        return self._ask(path)["value"]

@@ -1,0 +1,1 @@
+"""The SIMPLON protocol of Dectris detectors: control over HTTP, images over ZeroMQ."""

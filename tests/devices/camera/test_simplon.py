@@ -1,0 +1,131 @@
+"""The Dectris driver and its simulated detector: control, images with their rings, what is refused, and stopping."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ronda.devices.camera.contract import Setup
+from ronda.devices.camera.drivers.simplon import Simplon
+from ronda.framework.errors import CommunicationFailed, HardwareFault
+from ronda.simulators.physics.powder import BACKGROUND, COLUMNS, RINGS, ROWS, radius_at
+from ronda.simulators.process import Simulation, SimulatorsFile, start
+
+WHOLE = (0, 0, COLUMNS, ROWS)
+
+
+@pytest.fixture(scope="module")
+def simulation() -> Iterator[Simulation]:
+    """A detector `eiger` behind powder in the full beam of 10 keV."""
+    axes = {"1": {"name": "samy", "position": 18.0}, "2": {"name": "samz"}}
+    instruments = {
+        "eiger": {"type": "simplon", "port": 0},
+        "motion": {"type": "motor_controller", "port": 0, "axes": axes},
+    }
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    running = asyncio.run_coroutine_threadsafe(start(SimulatorsFile(instruments=instruments)), loop).result(60)
+    yield running
+
+    async def close() -> None:
+        running.close()
+        while any(server.connections for server in running.servers.values()):
+            await asyncio.sleep(0.001)
+
+    asyncio.run_coroutine_threadsafe(close(), loop).result(60)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(60)
+    loop.close()
+
+
+@pytest.fixture
+def driver(simulation: Simulation) -> Iterator[Simplon]:
+    address = f"127.0.0.1:{simulation.ports['eiger']}"
+    made = Simplon("det", Simplon.Parameters(kind="camera", driver="simplon", address=address))
+    made.connect()
+    yield made
+    made.disconnect()
+
+
+def image(driver: Simplon) -> np.ndarray[Any, Any]:
+    driver.start()
+    deadline = time.monotonic() + 60
+    while driver.busy():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    return driver.read()
+
+
+def test_it_tells_what_the_detector_can(driver: Simplon) -> None:
+    known = driver.capabilities()
+    assert (known.width, known.height, known.dtype, known.bits) == (1028, 1062, "<u2", 16)
+    assert known.exposures == (1e-4, 3600.0)
+    assert known.frame_rate == pytest.approx(500)
+    assert known.pixel_size == pytest.approx(75e-6)
+
+
+def test_images_show_the_rings_with_the_noise_of_counting(driver: Simplon, simulation: Simulation) -> None:
+    driver.prepare(Setup(0.5, 1, WHOLE))
+    images = np.array([image(driver) for _ in range(3)]).astype(float)
+    truth = simulation.instruments["eiger"].truth(simulation.world.clock.now())
+    assert truth["share"] == pytest.approx(1.0, abs=0.01)
+    y, x = np.ogrid[:ROWS, :COLUMNS]
+    radii = np.hypot(y - (ROWS - 1) / 2, x - (COLUMNS - 1) / 2)
+    radius = radius_at(RINGS["100"][0], truth["energy"])
+    assert radius is not None
+    on_ring, dark = np.abs(radii - radius) < 1, radii < radius - 30
+    assert images[:, dark].mean() == pytest.approx(0.5 * BACKGROUND * truth["intensity"], rel=0.05)
+    assert images[:, on_ring].mean() > 10 * images[:, dark].mean()
+    difference = images[1][dark] - images[0][dark]
+    assert difference.var() == pytest.approx(2 * images[:, dark].mean(), rel=0.05)
+
+
+def test_armed_once_it_takes_many_images(driver: Simplon, simulation: Simulation) -> None:
+    driver.prepare(Setup(0.002, 1, WHOLE))
+    series = driver._series
+    for _ in range(5):
+        assert image(driver).shape == (ROWS, COLUMNS)
+        driver.prepare(Setup(0.002, 1, WHOLE))
+    assert driver._series == series
+    driver.prepare(Setup(0.003, 1, WHOLE))
+    assert driver._series == series + 1
+
+
+def test_a_stopped_exposure_leaves_a_detector_that_works(driver: Simplon) -> None:
+    driver.prepare(Setup(3000.0, 1, WHOLE))
+    driver.start()
+    assert driver.busy()
+    driver.stop()
+    assert not driver.busy()
+    driver.prepare(Setup(0.002, 1, WHOLE))
+    assert image(driver).shape == (ROWS, COLUMNS)
+
+
+def test_what_the_detector_refuses_is_said(driver: Simplon) -> None:
+    with pytest.raises(HardwareFault, match=r"det: the detector refuses detector config count_time .*not within"):
+        driver.prepare(Setup(1e-9, 1, WHOLE))
+
+
+def test_a_series_that_somebody_else_ends_is_noticed(driver: Simplon, simulation: Simulation) -> None:
+    driver.prepare(Setup(3000.0, 1, WHOLE))
+    driver.start()
+    driver._open().put("detector command abort")
+    deadline = time.monotonic() + 60
+    with pytest.raises(HardwareFault, match="ended before its image 0 came"):  # noqa: PT012 - the message takes a moment
+        while driver.busy():
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+
+
+def test_a_detector_that_is_not_there_is_said() -> None:
+    driver = Simplon("det", Simplon.Parameters(kind="camera", driver="simplon", address="127.0.0.1:1"))
+    with pytest.raises(CommunicationFailed, match=r"det: 127\.0\.0\.1:1 does not answer"):
+        driver.connect()
+    driver.disconnect()
