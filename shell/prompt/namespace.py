@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,12 @@ class Namespace(dict[str, Any]):
     def kind(self, name: str) -> str:
         """What a name stands for that cannot be overwritten: `device`, `command`; empty for others."""
         return self._kept.get(name, "")
+
+    def is_called(self, name: str) -> bool:
+        """Whether a name that stands alone means the call of that command: `wa`, and `exit`."""
+        if name in ("exit", "quit"):
+            return name not in self
+        return self._kept.get(name, "device") != "device" and inspect.isroutine(self[name])
 
     def add(self, name: str, value: Any, kind: str) -> None:
         """Add a name that cannot be overwritten by accident."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,11 @@ from ronda.framework.nexus.definitions.registry import all_definitions
 from ronda.framework.policy.policy import DataPolicy
 from ronda.framework.scan.presets import DevicePreset, PointPreset, ScanPreset
 from ronda.framework.scan.shutter_preset import ShutterPreset
+from ronda.shell.displays.banner import tell_first
+from ronda.shell.displays.colours import coloured
+from ronda.shell.prompt.beamline_state import BeamlineState
 from ronda.shell.prompt.execution import Interpreter
+from ronda.shell.prompt.explaining import special
 from ronda.shell.prompt.namespace import Namespace
 from ronda.shell.prompt.own_scans import OwnScans
 from ronda.shell.verbs.measuring import ActiveMeasurementGroup
@@ -26,9 +31,14 @@ from ronda.shell.verbs.positions import PositionCommands
 from ronda.shell.verbs.scanning import ScanCommands
 from ronda.shell.verbs.shutters import ShutterCommands
 from ronda.shell.verbs.steering import SteeringCommands
+from ronda.shell.verbs.typing import TypingCommands
 
 if TYPE_CHECKING:
     from ronda.shell.prompt.reading import Reader
+
+
+SPECIAL = "__special__"
+"""Hidden name of what runs `?name` and `!command`."""
 
 
 class ShellSession:
@@ -59,7 +69,8 @@ class ShellSession:
         self._motion = MotionCommands(console, lambda: self._scans.scans.dry)
         self._positions = PositionCommands(beamline, console)
         self._shutters = ShutterCommands(beamline, console)
-        policy = DataPolicy(beamline)
+        self._typing = TypingCommands(console, os.environ)
+        self._data = policy = DataPolicy(beamline)
         self._policy = PolicyCommands(policy, console)
         self._interpreter = Interpreter(
             Namespace(beamline.objects, self._commands(), {**self._others(), "SCAN_SAVING": ScanSaving(policy)}),
@@ -67,6 +78,7 @@ class ShellSession:
             traceback=traceback,
         )
         beamline.changed = lambda: self._interpreter.namespace.renew(beamline.objects)
+        self._interpreter.namespace[SPECIAL] = self._do_special
         more = {"scans": self._scans.scans}
         self._own = OwnScans(own, self._interpreter.namespace, more, self.tell)
         self._own.load()
@@ -101,11 +113,16 @@ class ShellSession:
         """Read commands and run them until the end."""
         from ronda.shell.prompt.reading import Reader
 
-        reader = Reader(self.beamline.name, history)
-        self._console.print(self._banner(), markup=False, highlight=False, soft_wrap=True)
+        state = BeamlineState(self.beamline, lambda: reader.redraw())
+        names = self._interpreter.namespace
+        reader = Reader(self.beamline.name, history, names, self._typing.preferences, state.line)
+        self._typing.earlier = reader.earlier
+        tell_first(self.beamline, self._data, self._console)
+        state.start()
         try:
             self._read_all(reader)
         finally:
+            state.stop()
             self._scans.stop_beside()
 
     def _read_all(self, reader: Reader) -> None:
@@ -116,6 +133,8 @@ class ShellSession:
                 continue
             except EOFError:
                 return
+            if special(text, self._interpreter.namespace, self._show) is not None:
+                text = f"{SPECIAL}({text!r})"
             try:
                 self._interpreter.run(text, show_value=True, after=self._scans.name_files)
             except SystemExit:
@@ -140,6 +159,7 @@ class ShellSession:
             *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
             *(self._shutters.shopen, self._shutters.shclose),
             *scans.commands(),
+            *self._typing.commands(),
             *(steering.dryrun, steering.suspenders, steering.add_suspender, steering.add_preset),
             *(ScanPreset, DevicePreset, PointPreset, ShutterPreset),
             *(data.newproposal, data.newsample, data.newcollection, data.newdataset),
@@ -149,9 +169,10 @@ class ShellSession:
         ]
         return {command.__name__: command for command in bound}
 
-    def _banner(self) -> str:
-        axes, counters = len(self.beamline.axes()), len(self.beamline.counters())
-        return (
-            f"beamline {self.beamline.name}: {axes} axes, {counters} counters; wa() shows where the axes are, "
-            "Ctrl-C stops, Ctrl-D leaves"
-        )
+    def _do_special(self, text: str) -> None:
+        action = special(text, self._interpreter.namespace, self._show)
+        if action is not None:
+            action()
+
+    def _show(self, text: str) -> None:
+        self._console.print(coloured(text), soft_wrap=True)

@@ -40,8 +40,33 @@ def home(demo: Any, wait_for: Callable[..., Any]) -> Iterator[None]:
 def test_the_first_screen_says_where_one_is(demo: Any, seat: Callable[..., Any]) -> None:
     typist = seat(demo.folder)
 
-    assert "beamline demo: 18 axes" in typist.seen
+    assert "beamline demo: 19 axes" in typist.seen
     assert "Ctrl-C stops" in typist.seen
+
+
+def test_a_command_without_parentheses_becomes_a_call_that_is_shown(typist: Any, demo: Any, home: None) -> None:
+    screen = typist.enter("mv samx 0.25")
+
+    assert "mv(samx, 0.25)" in screen
+    assert demo.device("samx").Position == pytest.approx(0.25, abs=0.001)
+    assert "samx[mm]" in typist.enter("wa samx")
+
+
+def test_a_question_mark_explains(typist: Any) -> None:
+    assert "steps" in typist.enter("?ascan")
+    assert "did you mean samx?" in typist.enter("?smax")
+
+
+def test_programs_of_the_operating_system_run(typist: Any) -> None:
+    assert "forty-two" in typist.enter("!printf 'forty-%s' two; echo")
+
+
+def test_the_typing_helper_can_be_switched_off(typist: Any) -> None:
+    typist.enter("typing_helper False")
+    try:
+        assert "invalid syntax" in typist.enter("wa samx")
+    finally:
+        typist.enter("typing_helper(True)")
 
 
 def test_wa_shows_user_and_dial_positions_with_units(typist: Any) -> None:

@@ -1,0 +1,87 @@
+"""What stands on the first screen: where one is, who one is, where data go, and what does not answer."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Callable
+
+import gevent
+from rich.console import Console
+
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.clients.counter import Counter
+from ronda.framework.errors import RondaError
+from ronda.framework.policy.policy import DataPolicy
+from ronda.shell.displays.colours import coloured
+from ronda.shell.prompt.together import begin_all
+
+PATIENCE = 1.0
+"""Seconds that the first screen waits for devices."""
+
+SHOWN = 5
+"""How many names of devices with the same trouble are shown."""
+
+
+def tell_first(beamline: Beamline, policy: DataPolicy, console: Console) -> None:
+    """Print the first screen; no device that hangs holds it up."""
+    devices = [one for one in beamline.objects.values() if not isinstance(one, Counter)]
+    asked = begin_all([_state_of(one) for one in devices])
+    where = gevent.spawn(_where, policy)
+    gevent.joinall([*asked, where], timeout=PATIENCE)
+    user = _user()
+    axes, counters = len(beamline.axes()), len(beamline.counters())
+    folder = where.value if where.ready() and where.value else "not known yet, see SCAN_SAVING"
+    _print(console, f"beamline {beamline.name}: {axes} axes, {counters} counters; user {user}")
+    _print(console, f"data go to {folder}")
+    late = []
+    troubles: dict[str, list[str]] = {}
+    for device, answer in zip(devices, asked, strict=True):
+        if not answer.ready():
+            late.append(device.name)
+        elif trouble := _trouble(answer.value):
+            troubles.setdefault(trouble, []).append(device.name)
+    for sentence in _sentences(troubles):
+        _print(console, sentence)
+    if late:
+        _print(console, f"!ERR no answer yet from {_names(late)}")
+    _print(console, "wa shows where the axes are, ? helps, Ctrl-C stops, Ctrl-D leaves")
+
+
+def _state_of(device: object) -> Callable[[], str]:
+    return lambda: str(getattr(device, "state"))  # noqa: B009 - each kind has it, as a property that asks
+
+
+def _trouble(answer: object) -> str:
+    """What is wrong; empty if nothing is."""
+    if isinstance(answer, RondaError):
+        text = " ".join(str(answer).split())
+        return text.partition(": ")[2] or text
+    return f"state {answer}" if answer in ("FAULT", "ALARM", "UNKNOWN") else ""
+
+
+def _sentences(troubles: dict[str, list[str]]) -> list[str]:
+    return [f"!ERR {_names(names)}: {trouble}" for trouble, names in troubles.items()]
+
+
+def _names(names: list[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _where(policy: DataPolicy) -> str:
+    try:
+        return policy.folder(policy.place)
+    except RondaError:
+        return ""
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _print(console: Console, text: str) -> None:
+    console.print(coloured(text), soft_wrap=True)
