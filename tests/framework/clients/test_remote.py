@@ -55,7 +55,7 @@ def test_after_a_failure_the_type_is_asked_for_again(axis):
 
 
 def test_devices_run_a_command_side_by_side(beamline):
-    side_by_side([axis.remote for axis in beamline.axes()], "AwaitRest", 0.0)
+    side_by_side([beamline[name].remote for name in ("samx", "samy", "samz", "rot")], "AwaitRest", 0.0)
 
 
 def test_one_that_fails_is_named_after_the_others_have_answered(beamline):
