@@ -24,6 +24,7 @@ from ronda.shell.prompt.execution import Interpreter
 from ronda.shell.prompt.explaining import special
 from ronda.shell.prompt.namespace import Namespace
 from ronda.shell.prompt.own_scans import OwnScans
+from ronda.shell.verbs.listing import ListingCommands
 from ronda.shell.verbs.measuring import ActiveMeasurementGroup
 from ronda.shell.verbs.motion import MotionCommands
 from ronda.shell.verbs.policy import PolicyCommands, ScanSaving
@@ -68,6 +69,7 @@ class ShellSession:
         self._steering = SteeringCommands(self._scans.scans, console)
         self._motion = MotionCommands(console, lambda: self._scans.scans.dry)
         self._positions = PositionCommands(beamline, console)
+        self._listing = ListingCommands(beamline, console)
         self._shutters = ShutterCommands(beamline, console)
         self._typing = TypingCommands(console, os.environ)
         self._data = policy = DataPolicy(beamline)
@@ -155,6 +157,7 @@ class ShellSession:
         data = self._policy
         bound: list[Any] = [
             *(positions.wa, positions.wu, positions.wm),
+            *self._listing.commands(),
             *(motion.mv, motion.mvr, motion.mvd, motion.umv, motion.umvr, motion.move),
             *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
             *(self._shutters.shopen, self._shutters.shclose),
