@@ -6,6 +6,7 @@ import importlib
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from ronda.simulators import physics
@@ -54,6 +55,7 @@ class Control:
             "close": self._close,
             "fault": self._fault,
             "slip": self._slip,
+            "triggers": self._triggers,
             "carry": self._carry,
             "ring": self._ring,
             "jam": self._jam,
@@ -127,6 +129,20 @@ class Control:
         if part >= 1:
             raise ControlError(f"part should be below 1, not {part!r}")
         return self._on_axis(lambda: self._instruments[name].slip(axis, part))
+
+    def _triggers(self, request: dict[str, Any]) -> dict[str, Any]:
+        output = request.pop("line", None)
+        if not isinstance(output, str) or output not in self._world.lines:
+            raise ControlError(f"line should be one of {', '.join(self._world.lines)}, not {output!r}")
+        line = self._world.lines[output]
+        if not request:
+            line.settle(self._world.clock.now())
+            return {"emitted": line.emitted, "arrived": line.arrived, **asdict(line.astray)}
+        dropped, doubled, delayed = (_number(request, key, 0.0) for key in ("dropped", "doubled", "delayed"))
+        if (together := dropped + doubled + delayed) > 1:
+            raise ControlError(f"dropped, doubled and delayed should be 1 or less together, not {together!r}")
+        line.disturb(dropped, doubled, delayed, by=_number(request, "by", 0.0))
+        return {}
 
     def _carry(self, request: dict[str, Any]) -> dict[str, Any]:
         name, axis = self._name(request), int(_number(request, "axis"))

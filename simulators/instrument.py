@@ -26,6 +26,9 @@ class Instrument(ABC):
     @abstractmethod
     def __init__(self, name: str, parameters: Any, world: World) -> None: ...
 
+    def connect_outputs(self) -> None:  # noqa: B027 - most instruments have none
+        """Drive the trigger lines that others listen to; called when all instruments are there."""
+
     @abstractmethod
     def answer(self, line: str) -> str | bytes | None:
         """The reply to one line, both without line end; bytes go out as they are; None if the protocol gives none."""

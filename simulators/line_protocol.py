@@ -31,6 +31,19 @@ def answer(commands: Mapping[str, Command], line: str) -> str:
     return f"OK {fields}" if fields else "OK"
 
 
+def answer_also_blocks(
+    blocks: Mapping[str, Callable[[list[str]], bytes]], commands: Mapping[str, Command], line: str
+) -> str | bytes:
+    """Answer one line; some commands are answered with data, see `with_data`."""
+    word, *arguments = line.split() or [""]
+    if word not in blocks:
+        return answer(commands, line)
+    try:
+        return blocks[word](arguments)
+    except ProtocolError as error:
+        return f"ERR {error.code} {error.text}"
+
+
 def with_data(reply: str, data: bytes) -> bytes:
     """A reply whose line is followed by bytes as they are; its first field says how many."""
     return f"OK {len(data)},{reply}\n".encode() + data

@@ -96,6 +96,7 @@ async def start(file: SimulatorsFile, clock: Clock | None = None) -> Simulation:
             simulation.instruments[name] = instrument
             simulation.servers[name] = server
             simulation.ports[name] = await _listen(server, f"simulator {name}", file.address, entry.get("port"))
+        _wire(simulation)
         if file.control_port is not None:
             control = Control(simulation.world, simulation.instruments, simulation.servers)
             simulation.control = LineServer(control.answer, loop)
@@ -147,6 +148,22 @@ def _build(name: str, entry: dict[str, Any], world: World) -> Instrument:
         raise StartFailed(f"simulator {name}: {_first_problem(error)}") from error
     except ValueError as error:
         raise StartFailed(f"simulator {name}: {error}") from error
+
+
+def _wire(simulation: Simulation) -> None:
+    """Connect the trigger outputs.
+
+    Raises:
+        StartFailed: an input is wired to an output that nothing has.
+    """
+    for instrument in simulation.instruments.values():
+        instrument.connect_outputs()
+    for output, line in simulation.world.lines.items():
+        if not line.driven:
+            raise StartFailed(
+                f"simulators: an input is wired to {output}, but there is no such output; outputs are called "
+                "CONTROLLER:AXIS, and controllers with outputs are those of type motor_controller"
+            )
 
 
 async def _listen(server: LineServer, who: str, address: str, port: Any) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import model_validator
 
@@ -14,6 +14,11 @@ from ronda.framework.config.failure import OnFailure, on_failure
 from ronda.framework.config.hooks import Hooks, hooks_after_scan, hooks_before_scan
 from ronda.framework.config.kinds import DeviceParameters
 from ronda.framework.config.parameters import Parameters, parameter
+from ronda.framework.errors import NotAllowed
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 Channel = int | str
 """How a card calls a channel: its number, or whatever the driver's manual says."""
@@ -71,8 +76,25 @@ class CardReading:
     values: Sequence[float]
 
 
+@dataclass(frozen=True, slots=True)
+class GatedBlock:
+    """What a card counted from one trigger to the next, a block of n intervals.
+
+    Attributes:
+        received: triggers since it was armed; they bound `received - 1` intervals, of which the block may hold a part.
+        begins: when the trigger that begins each interval came, in s of the card's own clock; (n,) float64.
+        ends: the same for the one that ends it; (n,) float64.
+        values: in the order of `CounterCard.channels`; (n, channels) float64.
+    """
+
+    received: int
+    begins: npt.NDArray[np.float64]
+    ends: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+
+
 class CounterCard(Driver):
-    """One counter card, its gate timed by the card itself.
+    """One counter card, its gate timed by the card itself, or by triggers if the driver can.
 
     Attributes:
         ChannelParameters: model of a channel of this card.
@@ -111,3 +133,21 @@ class CounterCard(Driver):
     def read(self) -> CardReading:
         """What was counted since the latest start, all channels in the order of `channels`."""
         raise NotImplementedError
+
+    # -- gated by triggers
+
+    def arm_gated(self) -> None:
+        """Count from each trigger at the gate input to the next, and keep the counts; returns when it is ready.
+
+        Raises:
+            HardwareFault: the card refuses.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot count between triggers")
+
+    def disarm_gated(self) -> None:
+        """Take no more triggers; what was counted stays until it is armed again. Harmless when it is not armed."""
+        raise NotAllowed(f"{self.name}: this driver cannot count between triggers")
+
+    def gated(self, first: int) -> GatedBlock:
+        """What was counted from interval `first` on; may be a part of what is there, ask again then."""
+        raise NotAllowed(f"{self.name}: this driver cannot count between triggers")

@@ -5,13 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ronda.devices.driver import Driver
 from ronda.devices.motor.parameters import AxisParameters, Channel, ControllerParameters, ReferenceMark
 from ronda.framework.errors import NotAllowed
 
-__all__ = ["AxisParameters", "AxisReading", "Channel", "ControllerParameters", "MotorController", "ReferenceMark"]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = [
+    "AxisParameters",
+    "AxisReading",
+    "Channel",
+    "ControllerParameters",
+    "Latches",
+    "MotorController",
+    "ReferenceMark",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,25 @@ class AxisReading:
     fault: str = ""
     encoder: float | None = None
     cut_short: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Latches:
+    """Triggers that a position compare emitted, a block of n.
+
+    Attributes:
+        emitted: how many there are since the unit was cleared, of which the block may hold a part.
+        times: when each was emitted, in s of the controller's own clock; (n,) float64.
+        positions: what the controller counted then, in steps; (n,) float64.
+        encoders: latched from the encoder, in counts; NaN without one; (n,) float64.
+        compared: whether a position gave it, and not `pulse`; (n,) bool.
+    """
+
+    emitted: int
+    times: npt.NDArray[np.float64]
+    positions: npt.NDArray[np.float64]
+    encoders: npt.NDArray[np.float64]
+    compared: npt.NDArray[np.bool_]
 
 
 class MotorController(Driver):
@@ -158,6 +189,30 @@ class MotorController(Driver):
     def set_power(self, channel: Channel, on: bool) -> None:
         """Switch the motor's current (or servo loop) on or off; on also clears a fault, where the controller can."""
         raise NotAllowed(f"{self.name}: the power cannot be switched with this driver")
+
+    # -- triggers at positions
+
+    def compare(self, channel: Channel, start: float, step: float, count: int) -> None:
+        """Forget what was latched, and emit a trigger at `start`, `start + step` … (steps), `count` times.
+
+        The axis meets the positions only while it moves in the direction of the step.
+
+        Raises:
+            HardwareFault: the controller refuses.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot emit triggers at positions")
+
+    def compare_off(self, channel: Channel) -> None:
+        """Emit at no further position; what was latched stays."""
+        raise NotAllowed(f"{self.name}: this driver cannot emit triggers at positions")
+
+    def pulse(self, channel: Channel) -> None:
+        """Emit one trigger now, on the output of the axis."""
+        raise NotAllowed(f"{self.name}: this driver cannot emit a trigger on demand")
+
+    def latched(self, channel: Channel, first: int) -> Latches:
+        """What was latched with the triggers from number `first` on; may be a part of them, ask again then."""
+        raise NotAllowed(f"{self.name}: this driver does not latch positions at triggers")
 
     def sync(self, channel: Channel) -> None:
         """The axis was moved by hand: let the controller find out where it is, from a sensor if it has one."""

@@ -7,13 +7,18 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from ronda.simulators.instrument import Instrument, ProtocolError
-from ronda.simulators.line_protocol import REFUSED, answer, expect, number
+from ronda.simulators.line_protocol import BAD_ARGUMENT, REFUSED, answer_also_blocks, expect, number, with_data
 from ronda.simulators.parameters import InstrumentParameters, parameter
 from ronda.simulators.physics.axis import Range
 from ronda.simulators.physics.world import World
 
 GATE_TIMES = Range(1e-6, 1e6)
 """How long the gate may be open, in s."""
+
+TRIGGER_COUNTS = Range(0, 1e9)
+
+MOST_POINTS = 4096
+"""Most points of one reply."""
 
 
 class CounterCardParameters(InstrumentParameters):
@@ -22,6 +27,10 @@ class CounterCardParameters(InstrumentParameters):
     channels: dict[Annotated[int, Field(ge=1, le=64)], Literal["i0", "diode"]] = parameter(
         "Which detector is connected to each channel, by the channel's number", min_length=1
     )
+    gate: str | None = parameter(
+        "Which output its gate input is wired to, as CONTROLLER:OUTPUT such as motion:1; None: to nothing", None
+    )
+    clock_skew: float = parameter("By which part its clock is faster than that of the world", 0.0, gt=-0.01, lt=0.01)
 
 
 class CounterCard(Instrument):
@@ -40,9 +49,16 @@ class CounterCard(Instrument):
         detectors = [
             DETECTORS[connected[channel]] if channel in connected else None for channel in range(1, max(connected) + 1)
         ]
+        self._wired = detectors
+        self._chance = world.chance(name)
+        self._line = None if parameters.gate is None else world.line(parameters.gate)
+        self._heard: list[float] = [] if self._line is None else self._line.listen()
+        self._skew = 1.0 + parameters.clock_skew
+        self._armed = False
+        self._edges: list[float] = []
         self._detectors = {detector: DETECTORS[detector] for detector in sorted(set(connected.values()))}
         self._channels = len(detectors)
-        self._scaler = Scaler(detectors, world.beam, world.chance(name))
+        self._scaler = Scaler(detectors, world.beam, self._chance)
         self.afterwards = self._scaler.look_ahead
         self._commands = {
             "IDN?": self._identify,
@@ -50,11 +66,13 @@ class CounterCard(Instrument):
             "STOP": self._stop,
             "STATUS?": self._status,
             "READ?": self._read,
+            "GATE": self._gate,
+            "GATE?": self._gated,
         }
 
-    def answer(self, line: str) -> str:
+    def answer(self, line: str) -> str | bytes:
         """The reply to one line."""
-        return answer(self._commands, line)
+        return answer_also_blocks({"BLOCK?": self._block}, self._commands, line)
 
     def truth(self, time: float) -> dict[str, Any]:
         """When the gate last opened and closes, and the rates (count/s) that the detectors see, without statistics."""
@@ -96,3 +114,45 @@ class CounterCard(Instrument):
         expect(words, 0, "READ?")
         now = self._world.clock.now()
         return ",".join([repr(self._scaler.elapsed(now)), *map(str, self._scaler.counts(now))])
+
+    # -- gated by triggers
+
+    def _hear(self) -> None:
+        """Take the triggers that came; those that came while it was not armed are lost on it."""
+        if self._line is not None:
+            self._line.settle(self._world.clock.now())
+        if self._armed:
+            self._edges.extend(self._heard)
+        self._heard.clear()
+
+    def _gate(self, words: list[str]) -> str:
+        expect(words, 1, "GATE ARM|OFF")
+        if words[0] not in ("ARM", "OFF"):
+            raise ProtocolError(BAD_ARGUMENT, f"the gate should be ARM or OFF, not {words[0][:40]}")
+        if self._line is None:
+            raise ProtocolError(REFUSED, "nothing is wired to the gate input")
+        self._hear()
+        if words[0] == "ARM":
+            if self._scaler.counting(self._world.clock.now()):
+                raise ProtocolError(REFUSED, "the gate is open")
+            self._edges = []
+        self._armed = words[0] == "ARM"
+        return ""
+
+    def _gated(self, words: list[str]) -> str:
+        expect(words, 0, "GATE?")
+        self._hear()
+        return f"{'ARMED' if self._armed else 'OFF'},{len(self._edges)}"
+
+    def _block(self, words: list[str]) -> bytes:
+        import numpy as np
+
+        from ronda.simulators.physics.gating import count_between
+
+        expect(words, 1, "BLOCK? first")
+        first = int(number(words[0], "the first point", TRIGGER_COUNTS))
+        self._hear()
+        edges = np.array(self._edges[first : first + MOST_POINTS + 1])
+        counts = count_between(self._world.beam, self._wired, edges, self._chance)
+        rows = np.column_stack([edges[:-1] * self._skew, edges[1:] * self._skew, counts.astype(np.float64)])
+        return with_data(f"{len(self._edges)}", rows.astype("<f8").tobytes())

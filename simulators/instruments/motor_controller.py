@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import struct
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from ronda.simulators.axes import build_axis, state, truth
 from ronda.simulators.instrument import Instrument, ProtocolError
-from ronda.simulators.line_protocol import BAD_ARGUMENT, NO_SUCH_AXIS, REFUSED, answer, expect, number
+from ronda.simulators.line_protocol import (
+    BAD_ARGUMENT,
+    NO_SUCH_AXIS,
+    REFUSED,
+    answer_also_blocks,
+    expect,
+    number,
+    with_data,
+)
 from ronda.simulators.parameters import AxisParameters, InstrumentParameters, parameter
 from ronda.simulators.physics.axis import Axis, Range, Refused
+from ronda.simulators.physics.position_compare import PositionCompare
 from ronda.simulators.physics.search import Mark
 from ronda.simulators.physics.world import World
 
@@ -21,6 +31,14 @@ NEGATIVE_SWITCH, POSITIVE_SWITCH, HOME_SWITCH, FOLLOWING_FAULT = 1, 2, 4, 8
 """Flags of the status reply."""
 
 MOST_AXES = 1000
+
+COMPARE_COUNTS = Range(1, 1e7)
+"""How many positions a compare unit takes."""
+
+COUNTS = Range(0, 1e9)
+
+MOST_LATCHES = 8192
+"""Most latches of one reply."""
 
 AxisNumber = Annotated[int, Field(ge=1, le=MOST_AXES)]
 
@@ -57,6 +75,7 @@ class MotorController(Instrument):
         self._names = {axis_number: axis.name for axis_number, axis in parameters.axes.items()}
         for axis_number, axis in sorted(parameters.axes.items()):
             self._axes[axis_number] = build_axis(axis_number, axis, world)
+        self._compares: dict[int, PositionCompare] = {}
         self._kept: dict[int, tuple[int, str]] = {}
         self._commands = {
             "IDN?": self._identify,
@@ -76,11 +95,22 @@ class MotorController(Instrument):
             "SETENC": self._redefine_encoder,
             "POWER": self._set_power,
             "POWER?": self._power,
+            "COMPARE": self._compare,
+            "COMPARE?": self._compared,
+            "PULSE": self._pulse,
         }
 
-    def answer(self, line: str) -> str:
+    def answer(self, line: str) -> str | bytes:
         """The reply to one line."""
-        return answer(self._commands, line)
+        self._settle()
+        return answer_also_blocks({"LATCHED?": self._latched}, self._commands, line)
+
+    def connect_outputs(self) -> None:
+        """Drive those trigger lines that something listens to."""
+        for axis_number, axis in self._axes.items():
+            output = f"{self.name}:{axis_number}"
+            if output in self._world.lines:
+                self._world.line(output).drive(self._unit(axis).emitted)
 
     def truth(self, time: float) -> dict[str, Any]:
         """By the number of each axis, where it truly is, how fast, and when the motion of that time began and ends."""
@@ -90,6 +120,7 @@ class MotorController(Instrument):
         """Let an axis have a following fault."""
         if fault != "following":
             raise LookupError(f"{self.name} has the fault following only, not {fault}")
+        self._settle()
         self._find(axis).fail(self._world.clock.now())
 
     def slip(self, axis: int, part: float) -> None:
@@ -98,6 +129,7 @@ class MotorController(Instrument):
 
     def carry(self, axis: int, distance: float) -> None:
         """Let somebody move a stage by hand, by a distance in its unit."""
+        self._settle()
         try:
             self._find(axis).carry(distance, self._world.clock.now())
         except Refused as refused:
@@ -275,3 +307,50 @@ class MotorController(Instrument):
     def _power(self, words: list[str]) -> str:
         expect(words, 1, "POWER? axis")
         return "ON" if self._axis(words[0]).powered else "OFF"
+
+    # -- position compare
+
+    def _unit(self, axis: Axis) -> PositionCompare:
+        if axis.number not in self._compares:
+            self._compares[axis.number] = PositionCompare(axis)
+        return self._compares[axis.number]
+
+    def _settle(self) -> None:
+        """Emit the triggers of the motions as they are, before a command changes them."""
+        for unit in self._compares.values():
+            unit.settle(self._world.clock.now())
+
+    def _compare(self, words: list[str]) -> str:
+        if len(words) == 2 and words[1] in ("OFF", "CLEAR"):
+            unit = self._unit(self._axis(words[0]))
+            unit.disarm()
+            if words[1] == "CLEAR":
+                unit.clear()
+            return ""
+        expect(words, 4, "COMPARE axis start step count, or COMPARE axis OFF|CLEAR")
+        axis = self._axis(words[0])
+        start = number(words[1], "the first position", POSITIONS, "steps")
+        step = number(words[2], "the step", POSITIONS, "steps")
+        count = number(words[3], "the count", COMPARE_COUNTS)
+        if step == 0:
+            raise ProtocolError(BAD_ARGUMENT, "the step should not be 0")
+        self._unit(axis).arm(start, step, int(count), self._world.clock.now())
+        return ""
+
+    def _compared(self, words: list[str]) -> str:
+        expect(words, 1, "COMPARE? axis")
+        unit = self._unit(self._axis(words[0]))
+        return f"{'ARMED' if unit.armed else 'IDLE'},{len(unit.latches)}"
+
+    def _pulse(self, words: list[str]) -> str:
+        expect(words, 1, "PULSE axis")
+        self._unit(self._axis(words[0])).pulse(self._world.clock.now())
+        return ""
+
+    def _latched(self, words: list[str]) -> bytes:
+        expect(words, 2, "LATCHED? axis first")
+        latches = self._unit(self._axis(words[0])).latches
+        first = int(number(words[1], "the first latch", COUNTS))
+        block = latches[first : first + MOST_LATCHES]
+        rows = [value for latch in block for value in (latch.time, latch.position, latch.encoder, latch.compared)]
+        return with_data(f"{len(latches)}", struct.pack(f"<{len(rows)}d", *rows))

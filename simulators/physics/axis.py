@@ -79,6 +79,10 @@ class Axis:
         """Whether the motor lost the steps that it was asked for; power on clears it."""
         return self._fault
 
+    def motor_at(self, register: float) -> float:
+        """Where the motor is when the register shows this, in mechanical steps, in the present motion."""
+        return self._origin + (register - self._zero) * self._grip
+
     def moving(self, time: float) -> bool:
         """Whether the motor turns."""
         return time < self.stage.trajectory.end

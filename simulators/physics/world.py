@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ronda.simulators.physics.beam import Beam
+    from ronda.simulators.physics.trigger_line import TriggerLine
 
 
 class World:
@@ -31,6 +32,8 @@ class World:
         self.stages: dict[str, Stage] = {}
         self.shutters: dict[str, Shutter] = {}
         self.interlock = Interlock(self.shutters)
+        self.lines: dict[str, TriggerLine] = {}
+        """Trigger lines by the output that drives them, such as `motion:1`."""
         self.piezo = Signal()
         """Voltage at the piezo of the monochromator's second crystal."""
 
@@ -43,6 +46,14 @@ class World:
         if name in self.stages:
             raise ValueError(f"two axes are called {name}; each name should stand once")
         self.stages[name] = stage
+
+    def line(self, output: str) -> TriggerLine:
+        """The trigger line of an output, which may be wired before the output is there."""
+        from ronda.simulators.physics.trigger_line import TriggerLine
+
+        if output not in self.lines:
+            self.lines[output] = TriggerLine(self.chance(output))
+        return self.lines[output]
 
     def add_shutter(self, name: str, shutter: Shutter) -> None:
         """Put a shutter into the beam.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ronda.devices.counter.contract import CardParameters, CardReading, ChannelParameters, CounterCard
+from ronda.devices.counter.contract import CardParameters, CardReading, ChannelParameters, CounterCard, GatedBlock
 from ronda.devices.simulator import SimulatorLine
 from ronda.framework.config.parameters import Address, parameter
 
@@ -51,3 +51,18 @@ class SimulatedCard(CounterCard):
         return CardReading(
             status.startswith("COUNTING"), elapsed, [values[each.channel - 1] for each in self.channels.values()]
         )
+
+    def arm_gated(self) -> None:
+        self._line.ask("GATE", "ARM")
+
+    def disarm_gated(self) -> None:
+        self._line.ask("GATE", "OFF")
+
+    def gated(self, first: int) -> GatedBlock:
+        import numpy as np
+
+        status, data = self._line.fetch(f"BLOCK? {first}")
+        width = int(self._line.ask("IDN?").rpartition(",")[2])
+        rows = np.frombuffer(data, "<f8").reshape(-1, 2 + width)
+        places = [1 + each.channel for each in self.channels.values()]
+        return GatedBlock(int(status), rows[:, 0], rows[:, 1], rows[:, places])

@@ -9,6 +9,7 @@ from ronda.devices.motor.contract import (
     AxisReading,
     Channel,
     ControllerParameters,
+    Latches,
     MotorController,
     ReferenceMark,
 )
@@ -120,6 +121,23 @@ class SimulatedController(MotorController):
 
     def set_power(self, channel: Channel, on: bool) -> None:
         self._line.ask("POWER", channel, "ON" if on else "OFF")
+
+    def compare(self, channel: Channel, start: float, step: float, count: int) -> None:
+        self._line.ask("COMPARE", channel, "CLEAR")
+        self._line.ask("COMPARE", channel, start, step, count)
+
+    def compare_off(self, channel: Channel) -> None:
+        self._line.ask("COMPARE", channel, "OFF")
+
+    def pulse(self, channel: Channel) -> None:
+        self._line.ask("PULSE", channel)
+
+    def latched(self, channel: Channel, first: int) -> Latches:
+        import numpy as np
+
+        emitted, data = self._line.fetch(f"LATCHED? {channel} {first}")
+        rows = np.frombuffer(data, "<f8").reshape(-1, 4)
+        return Latches(int(emitted), rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] != 0)
 
     def query(self, line: str) -> str:
         return self._line.connection.query(line)

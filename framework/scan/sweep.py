@@ -1,0 +1,91 @@
+"""A sweep: constant velocity over the points of a continuous scan, with the run-up that the acceleration needs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ronda.framework.errors import OutOfRange
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """One line of a continuous scan; u is the unit of the axis.
+
+    Attributes:
+        start: where the first point begins, in u.
+        step: from the beginning of one point to that of the next, in u; its sign is the direction.
+        npoints: how many points; `npoints + 1` triggers bound them.
+        velocity: over the points, in u/s, positive.
+        run_up: distance from rest to that velocity, with the margin, in u, positive; the same is left for braking.
+    """
+
+    start: float
+    step: float
+    npoints: int
+    velocity: float
+    run_up: float
+
+    @property
+    def end(self) -> float:
+        """Where the last point ends, in u."""
+        return self.start + self.npoints * self.step
+
+    @property
+    def begins(self) -> float:
+        """Where the axis must stand before it, in u."""
+        return self.start - math.copysign(self.run_up, self.step)
+
+    @property
+    def rests(self) -> float:
+        """Where the axis comes to rest after it, in u."""
+        return self.end + math.copysign(self.run_up, self.step)
+
+
+def sweep(
+    axis: str,
+    start: float,
+    step: float,
+    npoints: int,
+    point_time: float,
+    *,
+    acceleration_time: float,
+    velocities: tuple[float, float] = (0.0, math.inf),
+    margin: float = 0.1,
+    unit: str = "",
+) -> Sweep:
+    """Work out a sweep.
+
+    Args:
+        axis: its name, for messages.
+        start, step: of the points, in u.
+        npoints: how many.
+        point_time: seconds for each point.
+        acceleration_time: from rest to full velocity, whatever that is, in s.
+        velocities: lowest and highest that the axis can do, in u/s.
+        margin: part of the run-up that is added, so that the velocity has settled.
+        unit: for messages.
+
+    Raises:
+        OutOfRange: it cannot be done; the sentence says which value would do.
+    """
+    if npoints < 1:
+        raise OutOfRange(f"{axis}: a continuous scan needs 1 point or more, not {npoints}")
+    if not math.isfinite(step) or step == 0:
+        raise OutOfRange(f"{axis}: the step of a continuous scan should be a number other than 0, not {step!r}")
+    if not point_time > 0 or not math.isfinite(point_time):
+        raise OutOfRange(f"{axis}: the time of each point should be greater than 0 s, not {point_time!r} s")
+    velocity = abs(step) / point_time
+    lowest, highest = velocities
+    if velocity > highest:
+        raise OutOfRange(
+            f"{axis}: {abs(step):g} {unit} in {point_time:g} s takes {velocity:g} {unit}/s, but it moves at "
+            f"{highest:g} {unit}/s at most; measure each point for {abs(step) / highest:g} s or longer"
+        )
+    if velocity < lowest:
+        raise OutOfRange(
+            f"{axis}: {abs(step):g} {unit} in {point_time:g} s takes {velocity:g} {unit}/s, but it moves at "
+            f"{lowest:g} {unit}/s at least; measure each point for {abs(step) / lowest:g} s or less"
+        )
+    # from rest at constant acceleration: v × t / 2
+    return Sweep(start, step, npoints, velocity, 0.5 * velocity * acceleration_time * (1.0 + margin))

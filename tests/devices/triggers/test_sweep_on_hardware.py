@@ -1,0 +1,153 @@
+"""A sweep on the drivers of controller and card: triggers at positions gate the counting over a line between them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ronda.devices.counter.contract import CounterCard
+from ronda.devices.counter.kind import entry_model
+from ronda.devices.motor.contract import ControllerParameters, MotorController
+from ronda.framework.config.kinds import load_driver
+from ronda.framework.errors import HardwareFault, NotAllowed
+from ronda.framework.scan.sweep import sweep
+from ronda.framework.scan.trigger_match import Matched, match
+
+STEPS, NPOINTS, POINT_TIME = 2000.0, 60, 0.01
+AXIS = {"name": "samy", "steps_per_unit": STEPS, "encoder": 10_000}
+
+
+@dataclass
+class Bench:
+    motor: Any
+    card: Any
+    simulators: Any
+
+    def sweep(self, start: float, step: float) -> tuple[Matched, np.ndarray, np.ndarray]:
+        """Sweep once; returns the points, the positions that bound them in mm, and what the encoder showed there."""
+        way = sweep("samy", start, step, NPOINTS, POINT_TIME, acceleration_time=0.1, unit="mm")
+        self.motor.set_velocity(1, 2 * STEPS)
+        self.go(way.begins)
+        self.motor.set_velocity(1, way.velocity * STEPS)
+        self.card.arm_gated()
+        self.motor.compare(1, way.start * STEPS, way.step * STEPS, way.npoints + 1)
+        for pause in (0.01, 0.03, 0.07, 0.02, 0.05):
+            self.motor.pulse(1)
+            time.sleep(pause)
+        self.go(way.rests)
+        self.card.disarm_gated()
+        latches, blocks = self.motor.latched(1, 0), self.card.gated(0)
+        assert len(latches.times) == latches.emitted == NPOINTS + 6
+        assert len(blocks.values) == blocks.received - 1
+        edges = np.append(blocks.begins, blocks.ends[-1])
+        bounds = latches.compared
+        matched = match(latches.times, bounds, edges, blocks.values, 0.1 * POINT_TIME)
+        return matched, latches.positions[bounds] / STEPS, latches.encoders[bounds] / 1e4
+
+    def go(self, position: float) -> None:
+        self.motor.start({1: position * STEPS})
+        deadline = time.monotonic() + 60
+        while self.motor.read([1])[1].moving:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def bench(simulate: Any) -> Iterator[Bench]:
+    simulators = simulate(
+        motion={"type": "motor_controller", "axes": {"1": AXIS}},
+        counters={
+            "type": "counter_card",
+            "channels": {"1": "i0", "2": "diode"},
+            "gate": "motion:1",
+            "clock_skew": 5e-5,
+        },
+    )
+    motor_type = load_driver("motor", "simulated", MotorController)
+    motor = motor_type(
+        "mc1",
+        motor_type.Parameters(kind="motor", driver="simulated", address=simulators.address("motion"), timeout=10),
+    )
+    card_type = load_driver("counter", "simulated", CounterCard)
+    card = card_type(
+        "ct1",
+        entry_model(card_type).model_validate(
+            {
+                "kind": "counter",
+                "driver": "simulated",
+                "address": simulators.address("counters"),
+                "timeout": 10,
+                "channels": {"i0": {"channel": 1}, "diode": {"channel": 2}},
+            }
+        ),
+    )
+    motor.connect()
+    card.connect()
+    yield Bench(motor, card, simulators)
+    motor.disconnect()
+    card.disconnect()
+
+
+@pytest.fixture(autouse=True)
+def undisturbed(bench: Bench) -> Iterator[None]:
+    yield
+    bench.simulators.ask(do="triggers", line="motion:1", dropped=0.0)
+
+
+@pytest.mark.parametrize(("start", "step"), [(-0.3, 0.01), (0.3, -0.01)], ids=["up", "down"])
+def test_points_lie_where_they_were_asked_for_and_count_what_the_beam_gives(
+    bench: Bench, start: float, step: float
+) -> None:
+    matched, positions, encoders = bench.sweep(start, step)
+    assert matched.sentence() == ""
+    assert matched.valid.all()
+    assert positions == pytest.approx(start + step * np.arange(NPOINTS + 1), abs=1 / STEPS)
+    assert encoders == pytest.approx(positions, abs=2 / STEPS)
+    assert matched.skew == pytest.approx(5e-5, rel=0.05)
+    i0 = matched.values[:, 0]  # nothing that moves is before this detector: its rate is that of a timed count
+    bench.card.prepare(0.2)
+    bench.card.start()
+    deadline = time.monotonic() + 60
+    while bench.card.counting():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    expected = bench.card.read().values[0] / 0.2 * POINT_TIME
+    assert i0.mean() == pytest.approx(expected, rel=0.02)
+
+
+def test_triggers_that_go_astray_are_found_and_only_their_points_are_marked(bench: Bench) -> None:
+    before = bench.simulators.ask(do="triggers", line="motion:1")
+    bench.simulators.ask(do="triggers", line="motion:1", dropped=0.05, doubled=0.05, delayed=0.05, by=0.003)
+    refused = None
+    try:
+        matched, positions, _ = bench.sweep(-0.3, 0.01)
+    except HardwareFault as fault:
+        refused = str(fault)
+    if refused is not None:  # too many of those that set the clocks went astray: then nothing is guessed
+        assert "the clocks cannot be set" in refused
+        return
+    after = bench.simulators.ask(do="triggers", line="motion:1")
+    astray = {
+        fate: {n - before["emitted"] - 5 for n in after[fate] if n not in before[fate]}
+        for fate in ("dropped", "doubled", "delayed")
+    }
+    both = {point for n in astray["dropped"] | astray["delayed"] for point in (n - 1, n)}
+    wrong = {point for point in both | astray["doubled"] if 0 <= point < NPOINTS}
+    assert set(np.flatnonzero(matched.valid == 0)) == wrong
+    assert set(matched.missing) == {n for n in astray["dropped"] if n >= 0}
+    assert positions == pytest.approx(-0.3 + 0.01 * np.arange(NPOINTS + 1), abs=1 / STEPS)
+
+
+def test_a_driver_that_cannot_says_so() -> None:
+    motor = MotorController("mc9", ControllerParameters.model_construct())
+    with pytest.raises(NotAllowed, match="mc9: this driver cannot emit triggers at positions"):
+        motor.compare(1, 0, 1, 2)
+    card = CounterCard("ct9", SimpleNamespace(channels={}, integration_time=1.0))
+    with pytest.raises(NotAllowed, match="ct9: this driver cannot count between triggers"):
+        card.arm_gated()

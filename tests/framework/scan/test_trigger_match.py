@@ -1,0 +1,77 @@
+"""Triggers that are lost, doubled and late are found, and only their points are marked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ronda.framework.errors import HardwareFault
+from ronda.framework.scan.trigger_match import Matched, match
+
+PERIOD, DELAY = 1e-3, 3e-4
+CLOCKS = np.array([0.0, 0.011, 0.029, 0.061])
+TOLERANCE = 1e-4
+
+
+def sent(npoints: int, fates: dict[int, str], offset: float = 0.0, skew: float = 0.0) -> Matched:
+    """Send the triggers of a scan over a line on which some go astray; each interval counts its own length in µs."""
+    emitted = np.concatenate([CLOCKS, 0.5 + PERIOD * np.arange(npoints + 1)])
+    arrivals = list(CLOCKS)
+    for number, time in enumerate(emitted[len(CLOCKS) :]):
+        fate = fates.get(number, "")
+        arrivals += {"": [time], "lost": [], "twice": [time, time + DELAY], "late": [time + DELAY]}[fate]
+    arrivals = np.array(sorted(arrivals))
+    bounds = np.arange(len(emitted)) >= len(CLOCKS)
+    return match(emitted, bounds, arrivals * (1 + skew) + offset, np.diff(arrivals)[:, None] * 1e6, TOLERANCE)
+
+
+def concerned(npoints: int, fates: dict[int, str]) -> set[int]:
+    """The points that a trigger that went astray bounds; an echo falls into the point that begins with it."""
+    points: set[int] = set()
+    for number, fate in fates.items():
+        points |= {number} if fate == "twice" else {number - 1, number}
+    return {point for point in points if 0 <= point < npoints}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    npoints=st.integers(1, 60),
+    fates=st.dictionaries(st.integers(0, 60), st.sampled_from(["lost", "twice", "late"]), max_size=12),
+    offset=st.floats(-1000, 1000),
+    skew=st.floats(-1e-4, 1e-4),
+)
+def test_only_the_points_concerned_are_marked(npoints: int, fates: dict[int, str], offset: float, skew: float) -> None:
+    fates = {number: fate for number, fate in fates.items() if number <= npoints}
+    matched = sent(npoints, fates, offset, skew)
+    assert set(np.flatnonzero(matched.valid == 0)) == concerned(npoints, fates)
+    assert matched.missing == tuple(sorted(number for number, fate in fates.items() if fate == "lost"))
+    assert matched.late == tuple(sorted(number for number, fate in fates.items() if fate == "late"))
+    assert matched.extra == sum(fate == "twice" for fate in fates.values())
+    assert matched.values[matched.valid == 1, 0] == pytest.approx(PERIOD * 1e6)
+
+
+def test_a_lost_first_trigger_shifts_nothing() -> None:
+    matched = sent(5, {0: "lost"})
+    assert matched.valid.tolist() == [0, 1, 1, 1, 1]
+    assert np.isnan(matched.values[0, 0])
+    assert matched.sentence() == "10 triggers emitted, 9 received: 1 missing; 1 points are not valid"
+
+
+def test_when_all_arrive_nothing_is_said() -> None:
+    assert sent(5, {}).sentence() == ""
+
+
+def test_the_skew_of_the_clocks_is_measured_and_followed() -> None:
+    matched = sent(20_000, {}, offset=3.0, skew=8e-5)
+    assert matched.valid.all()
+    assert matched.skew == pytest.approx(8e-5, rel=1e-3)
+    assert matched.offset == pytest.approx(3.0, abs=1e-5)
+
+
+def test_without_the_triggers_that_set_the_clocks_nothing_is_guessed() -> None:
+    emitted = np.concatenate([CLOCKS, 0.5 + PERIOD * np.arange(6)])
+    received = emitted[len(CLOCKS) :]
+    with pytest.raises(HardwareFault, match="the clocks cannot be set: of 4 triggers before the first point, 1 were"):
+        match(emitted, np.arange(10) >= 4, received, np.ones((5, 1)), TOLERANCE)
