@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ronda.devices.connection import LineConnection
 from ronda.framework.errors import CommunicationFailed, HardwareFault
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class SimulatorLine:
@@ -56,6 +62,21 @@ class SimulatorLine:
         """
         reply, data = self.connection.fetch(question, _length)
         return self._fields(question, reply).partition(",")[2], data
+
+    def fetch_rows(self, question: str, width: int) -> tuple[str, npt.NDArray[np.float64]]:
+        """Send a command that is answered with rows of float64; returns the fields of the reply, and the rows.
+
+        Args:
+            question: the command.
+            width: numbers in a row.
+
+        Raises:
+            as `ask`.
+        """
+        import numpy as np
+
+        fields, data = self.fetch(question)
+        return fields, np.frombuffer(data, "<f8").reshape(-1, width)
 
     def _fields(self, question: object, reply: str) -> str:
         outcome, _, fields = reply.partition(" ")

@@ -204,6 +204,9 @@ class HardwareLoopDevice(LoopDevice):
         """What the loop does; the step of our ramp if the controller has none."""
         now = time.monotonic()
         seconds, self._taken_at = now - self._taken_at, now
+        output = self.process.share(Endpoints, "regulation").output(self.keys.output)
+        if hasattr(output, "driven"):
+            output.driven(self.label if reading.regulating else "")
         self._reading = reading
         if self._ramp.running and reading.regulating:
             working = self._ramp.step(seconds)
@@ -212,9 +215,6 @@ class HardwareLoopDevice(LoopDevice):
         self._deadband.step(state.error, seconds)
         if self._new_target and not state.ramping:
             self._new_target = self.keys.wait_mode == "deadband" and not self._deadband.settled
-        output = self.process.share(Endpoints, "regulation").output(self.keys.output)
-        if hasattr(output, "driven"):
-            output.driven(self.label if reading.regulating else "")
         if self._controller.offers("tuning"):
             self._tuning = self._controller.inside(lambda driver: driver.tuning(self.label))
         self.took(self._state(reading))

@@ -59,10 +59,7 @@ class SimulatedCard(CounterCard):
         self._line.ask("GATE", "OFF")
 
     def gated(self, first: int) -> GatedBlock:
-        import numpy as np
-
-        status, data = self._line.fetch(f"BLOCK? {first}")
         width = int(self._line.ask("IDN?").rpartition(",")[2])
-        rows = np.frombuffer(data, "<f8").reshape(-1, 2 + width)
+        status, rows = self._line.fetch_rows(f"BLOCK? {first}", 2 + width)
         places = [1 + each.channel for each in self.channels.values()]
         return GatedBlock(int(status), rows[:, 0], rows[:, 1], rows[:, places])

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ronda.devices.motor.contract import (
-    AxisParameters,
-    AxisReading,
-    Channel,
-    ControllerParameters,
-    Latches,
-    MotorController,
-    ReferenceMark,
-)
-from ronda.devices.motor.parameters import DiscrepancyParameters, DiscrepancyPolicy
+from ronda.devices.motor.contract import AxisParameters, AxisReading, Channel, Latches, MotorController, ReferenceMark
+from ronda.devices.motor.parameters import ControllerParameters, DiscrepancyParameters, DiscrepancyPolicy
 from ronda.devices.simulator import SimulatorLine
 from ronda.framework.config.parameters import Address, parameter
 from ronda.framework.errors import HardwareFault
@@ -71,9 +63,7 @@ class SimulatedController(MotorController):
         number, _, rest = said.partition(",")
         before = self._said.get(number)
         if before is None or before[0] != rest:  # most of them stand, and say the same again and again
-            state, steps, flags, *encoder = rest.split(",")
-            before = rest, _reading(state, float(steps), int(flags), *map(float, encoder))
-            self._said[number] = before
+            before = self._said[number] = rest, _reading(*rest.split(","))
         return int(number), before[1]
 
     def start(self, moves: Mapping[Channel, float]) -> None:
@@ -102,16 +92,14 @@ class SimulatedController(MotorController):
         return float(self._line.ask("VEL?", channel))
 
     def velocity_range(self, channel: Channel) -> tuple[float, float]:
-        slowest, fastest, _, _ = self._range(channel)
-        return slowest, fastest
+        return self._range(channel)[0]
 
     def set_acceleration_time(self, channel: Channel, duration: float) -> float:
         self._line.ask("ACC", channel, duration)
         return float(self._line.ask("ACC?", channel))
 
     def acceleration_time_range(self, channel: Channel) -> tuple[float, float]:
-        _, _, shortest, longest = self._range(channel)
-        return shortest, longest
+        return self._range(channel)[1]
 
     def set_position(self, channel: Channel, position: float) -> None:
         self._line.ask("SETPOS", channel, round(position))
@@ -133,27 +121,26 @@ class SimulatedController(MotorController):
         self._line.ask("PULSE", channel)
 
     def latched(self, channel: Channel, first: int) -> Latches:
-        import numpy as np
-
-        emitted, data = self._line.fetch(f"LATCHED? {channel} {first}")
-        rows = np.frombuffer(data, "<f8").reshape(-1, 4)
+        emitted, rows = self._line.fetch_rows(f"LATCHED? {channel} {first}", 4)
         return Latches(int(emitted), rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] != 0)
 
     def query(self, line: str) -> str:
         return self._line.connection.query(line)
 
-    def _range(self, channel: Channel) -> list[float]:
-        return [float(word) for word in self._line.ask("RANGE?", channel).split()]
+    def _range(self, channel: Channel) -> tuple[tuple[float, float], tuple[float, float]]:
+        slowest, fastest, shortest, longest = map(float, self._line.ask("RANGE?", channel).split())
+        return (slowest, fastest), (shortest, longest)
 
 
-def _reading(state: str, steps: float, flags: int, encoder: float | None = None) -> AxisReading:
+def _reading(state: str, steps: str, flags: str, encoder: str | None = None) -> AxisReading:
+    low, high, home = (bool(int(flags) & bit) for bit in (1, 2, 4))
     return AxisReading(
-        position=steps,
+        position=float(steps),
         moving=state == "MOVING",
         powered=state != "OFF",
-        low_limit=bool(flags & 1),
-        high_limit=bool(flags & 2),
-        home=bool(flags & 4),
+        low_limit=low,
+        high_limit=high,
+        home=home,
         fault="following fault" if state == "FAULT" else "",
-        encoder=encoder,
+        encoder=None if encoder is None else float(encoder),
     )
