@@ -92,7 +92,7 @@ class Simplon(Camera):
         )
 
     def prepare(self, setup: Setup) -> None:
-        if self._armed == setup and self._get("detector status state") == "ready":
+        if self._armed == setup and not self._pending and self._settled() == "ready":
             self._pending, self._image = False, None
             return
         rest = self._open()
@@ -102,11 +102,8 @@ class Simplon(Camera):
         rest.put("detector config ntrigger", int(self._ask("detector config ntrigger").get("max", 1_000_000)))
         rest.put("detector config count_time", setup.exposure)
         self._series = int(rest.put("detector command arm")["sequence id"])
-        deadline = time.monotonic() + self.parameters.arm_limit
-        while (state := self._get("detector status state")) != "ready":
-            if time.monotonic() > deadline or state == "error":
-                raise TimedOut(f"{self.name}: is {state}, not ready, {self.parameters.arm_limit:g} s after arming")
-            time.sleep(0.01)
+        if (state := self._settled()) != "ready":
+            raise TimedOut(f"{self.name}: is {state}, not ready, {self.parameters.arm_limit:g} s after arming")
         self._armed, self._pending, self._image, self._next = setup, False, None, 0
 
     def start(self) -> None:
@@ -136,6 +133,15 @@ class Simplon(Camera):
     def stop(self) -> None:
         self._pending, self._armed = False, None
         self._open().put("detector command abort")
+
+    def _settled(self) -> str:
+        """The detector's state once it neither arms nor takes an image, which it may still do when that has come."""
+        deadline = time.monotonic() + self.parameters.arm_limit
+        while (state := str(self._get("detector status state"))) not in ("ready", "idle", "error", "na"):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.005)
+        return state
 
     def _open(self) -> SimplonRest:
         assert self._rest is not None  # noqa: S101 - connected

@@ -167,8 +167,8 @@ def test_gathered_points_that_were_taken_are_sent_when_there_is_room(stream, fra
     taken = publisher.index
     assert publisher.pending == 2
     scan.acknowledge("writer", {"d0": taken - 2})
-    wait_for(lambda: scan.extent("d0").length == taken)
-    assert publisher.pending == 0
+    wait_for(lambda: publisher.pending == 0)
+    assert scan.extent("d0").length == taken
 
 
 def test_consumer_becomes_optional_by_the_word_of_an_operator(stream, frames, shared_redis):
