@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ronda.framework.errors import BadValue
+from ronda.framework.errors import BadValue, RondaError
 from ronda.framework.expression import Expression
 
 if TYPE_CHECKING:  # those who only read the configuration need no Tango
@@ -99,6 +99,31 @@ class Counter:
     def is_calculated(self) -> bool:
         """Whether it is calculated from other counters."""
         return bool(self.formula or self.function)
+
+    def __info__(self) -> str:
+        """What it measures and how, and whether its device answers; the shell shows it when the counter is typed."""
+        kind = "" if self.number else "frame or spectrum"
+        rows = [
+            ("unit", self.unit),
+            ("measures", self.attribute and f"{self.attribute}, {self.mode.lower()} of the readings in the exposure"),
+            ("calculates", self.formula or (self.function and f"{self.function}({', '.join(self.arguments)})")),
+            ("from", ", ".join(self.inputs) if self.is_calculated else ""),
+            ("device", self._device()),
+            ("channel", self.channel if self.channel != self.name else ""),
+            ("values", kind or ("grow with the exposure time" if self.rate else "")),
+        ]
+        return "\n".join([f"{self.name}  counter", *(f"  {name:<10}  {text}" for name, text in rows if text)])
+
+    def _device(self) -> str:
+        if self.remote is None:
+            return (
+                self.card or "the beamline's sampling server, when a scan measures it" if self.attribute else self.card
+            )
+        try:
+            said = self.remote.status().partition("\n")[0].removeprefix(f"{self.card}: ")
+            return f"{self.card}, {self.remote.state()}: {said}"
+        except RondaError as error:
+            return f"!ERR  {' '.join(str(error).split())}"
 
     def __repr__(self) -> str:
         return f"<Counter {self.name}{f' of {self.card}' if self.card else ''}>"

@@ -23,6 +23,12 @@ class Device:
     def __repr__(self) -> str:
         return f"<{self.tango_class} {self.name}>"
 
+    def __info__(self) -> str:
+        """Its state and what its attributes say; the shell shows it when the device is typed."""
+        from ronda.framework.clients.device_table import device_table
+
+        return device_table(self)
+
     @property
     def state(self) -> str:
         """State, as Tango spells it."""

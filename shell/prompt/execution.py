@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import linecache
 import sys
 import traceback
@@ -16,6 +17,7 @@ from ronda.framework.errors import RondaError
 from ronda.framework.tango.errors import from_dev_failed
 from ronda.shell.prompt.interrupts import Interrupts
 from ronda.shell.prompt.namespace import Namespace
+from ronda.shell.prompt.under_cursor import one_line, signature
 
 NOT_THEIRS = (str(Path(__file__).parents[2]), sys.prefix, sys.base_prefix, "<frozen")
 """Where code is that users did not write: an error is shown at their line."""
@@ -136,9 +138,16 @@ class Interpreter:
 
 
 def shown(value: object) -> str:
-    """What a prompt prints of a value: its table if it has one, as an axis has, else its `repr`."""
+    """What a prompt prints of a value: its table if it has one, as an axis has; of a function how it is called.
+
+    A function without its parentheses does nothing; it is mostly a slip. Of all else the `repr` is printed.
+    """
     table = getattr(type(value), "__info__", None)
-    return str(table(value)) if table is not None else repr(value)
+    if table is not None:
+        return str(table(value))
+    if inspect.isroutine(value):
+        return f"{signature(value.__name__, value)}\n  {one_line(value) or 'nothing is said about it'}"
+    return repr(value)
 
 
 def _notes(error: BaseException) -> str:

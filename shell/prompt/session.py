@@ -31,6 +31,7 @@ from ronda.shell.verbs.policy import PolicyCommands, ScanSaving
 from ronda.shell.verbs.positions import PositionCommands
 from ronda.shell.verbs.scanning import ScanCommands
 from ronda.shell.verbs.shutters import ShutterCommands
+from ronda.shell.verbs.states import StateCommands
 from ronda.shell.verbs.steering import SteeringCommands
 from ronda.shell.verbs.typing import TypingCommands
 
@@ -70,6 +71,7 @@ class ShellSession:
         self._motion = MotionCommands(console, lambda: self._scans.scans.dry)
         self._positions = PositionCommands(beamline, console)
         self._listing = ListingCommands(beamline, console)
+        self._states = StateCommands(beamline, console)
         self._shutters = ShutterCommands(beamline, console)
         self._typing = TypingCommands(console, os.environ)
         self._data = policy = DataPolicy(beamline)
@@ -158,6 +160,7 @@ class ShellSession:
         bound: list[Any] = [
             *(positions.wa, positions.wu, positions.wm),
             *self._listing.commands(),
+            *self._states.commands(),
             *(motion.mv, motion.mvr, motion.mvd, motion.umv, motion.umvr, motion.move),
             *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
             *(self._shutters.shopen, self._shutters.shclose),

@@ -179,3 +179,14 @@ def test_the_third_ctrl_c_does_not_wait(interpreter: Interpreter) -> None:
 def _turn() -> None:
     while True:
         gevent.sleep(0.001)
+
+
+def test_a_function_without_parentheses_says_how_it_is_called(capsys: Any) -> None:
+    class Commands:
+        def wa(self, *axes: Any) -> None:
+            """Show where axes are: wa() all of them."""
+
+    commands = {"wa": Commands().wa}
+    Interpreter(Namespace({}, commands), lambda _: None).run("wa", show_value=True)
+
+    assert capsys.readouterr().out == "wa(*axes)\n  Show where axes are: wa() all of them.\n"
