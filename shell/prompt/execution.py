@@ -158,6 +158,8 @@ def _notes(error: BaseException) -> str:
 
 def _syntax(error: SyntaxError) -> str:
     lines = [f"{error.msg}, line {error.lineno}" if error.lineno else str(error.msg)]
+    if error.filename and error.lineno and not error.filename.startswith("<"):
+        lines = [f"{error.filename}:{error.lineno}: {error.msg}"]
     if error.text and error.offset:
         text = error.text.rstrip("\n")
         lines += [f"    {text}", "    " + " " * (error.offset - 1) + "^"]

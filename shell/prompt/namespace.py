@@ -26,9 +26,23 @@ class Namespace(dict[str, Any]):
         self._kept = dict.fromkeys(commands, "command") | dict.fromkeys(devices, "device")
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if name in self._kept:
-            raise NotAllowed(f"{name} is a {self._kept[name]}; choose another name, or free this one with del {name}")
+        self.refuse(name)
         super().__setitem__(name, value)
+
+    def refuse(self, name: str, who: str = "") -> None:
+        """See that a name may be used for something else.
+
+        Args:
+            name: it.
+            who: begins the sentence.
+
+        Raises:
+            NotAllowed: it stands for a device or a command.
+        """
+        if name in self._kept:
+            raise NotAllowed(
+                f"{who}{name} is a {self._kept[name]}; choose another name, or free this one with del {name}"
+            )
 
     def __delitem__(self, name: str) -> None:
         self._kept.pop(name, None)  # who says `del` means it
@@ -63,3 +77,25 @@ class Namespace(dict[str, Any]):
         """The known name that is most like this one."""
         found = difflib.get_close_matches(name, [known for known in self if not known.startswith("_")], 1)
         return found[0] if found else None
+
+
+class FileNames(dict[str, Any]):
+    """The names of one file that runs at the prompt: it sees those of the prompt, as they are at any time.
+
+    What it makes is its own; names of devices and commands are protected there too.
+
+    Args:
+        shared: the names of the prompt.
+        own: with what it begins.
+    """
+
+    def __init__(self, shared: Namespace, own: Mapping[str, Any]) -> None:
+        super().__init__(own)
+        self._shared = shared
+
+    def __missing__(self, name: str) -> Any:
+        return self._shared[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._shared.refuse(name)
+        super().__setitem__(name, value)

@@ -50,11 +50,13 @@ class Preferences:
         typing_helper: whether `mv samx 3` becomes `mv(samx, 3)`.
         keys: how lines are edited, `emacs` or `vi`.
         theme: `dark`, `light` or `none`, for terminals of that background, or without colours.
+        scripts: the folder of the user's scripts; empty for the usual one.
     """
 
     typing_helper: bool = True
     keys: str = "emacs"
     theme: str = "dark"
+    scripts: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.typing_helper, bool):
@@ -63,6 +65,8 @@ class Preferences:
             raise BadValue(f"edit_keys: {self.keys!r} is not known; give one of {', '.join(KEYS)}")
         if self.theme not in THEMES:
             raise BadValue(f"theme: {self.theme!r} is not known; give one of {', '.join(THEMES)}")
+        if not isinstance(self.scripts, str):
+            raise BadValue(f"user_script_homedir: takes a folder, not {self.scripts!r}")
 
 
 def load_preferences(file: Path, environment: Mapping[str, str]) -> Preferences:

@@ -30,6 +30,7 @@ from ronda.shell.verbs.motion import MotionCommands
 from ronda.shell.verbs.policy import PolicyCommands, ScanSaving
 from ronda.shell.verbs.positions import PositionCommands
 from ronda.shell.verbs.scanning import ScanCommands
+from ronda.shell.verbs.scripts import ScriptCommands
 from ronda.shell.verbs.shutters import ShutterCommands
 from ronda.shell.verbs.states import StateCommands
 from ronda.shell.verbs.steering import SteeringCommands
@@ -74,6 +75,9 @@ class ShellSession:
         self._states = StateCommands(beamline, console)
         self._shutters = ShutterCommands(beamline, console)
         self._typing = TypingCommands(console, os.environ)
+        self._scripts = ScriptCommands(
+            lambda: self._interpreter.namespace, self._typing.preferences, self._typing.keep, console
+        )
         self._data = policy = DataPolicy(beamline)
         self._policy = PolicyCommands(policy, console)
         self._interpreter = Interpreter(
@@ -81,10 +85,11 @@ class ShellSession:
             self.tell,
             traceback=traceback,
         )
-        beamline.changed = lambda: self._interpreter.namespace.renew(beamline.objects)
-        self._interpreter.namespace[SPECIAL] = self._do_special
+        names = self._interpreter.namespace
+        beamline.changed = lambda: names.renew(beamline.objects)
+        names[SPECIAL] = self._do_special
         more = {"scans": self._scans.scans}
-        self._own = OwnScans(own, self._interpreter.namespace, more, self.tell)
+        self._own = OwnScans(own, names, more, self.tell)
         self._own.load()
 
     def load_scans(self) -> None:
@@ -137,6 +142,8 @@ class ShellSession:
                 continue
             except EOFError:
                 return
+            for sentence in self._scripts.edited():
+                self.tell(sentence)
             if special(text, self._interpreter.namespace, self._show) is not None:
                 text = f"{SPECIAL}({text!r})"
             try:
@@ -166,6 +173,7 @@ class ShellSession:
             *(self._shutters.shopen, self._shutters.shclose),
             *scans.commands(),
             *self._typing.commands(),
+            *self._scripts.commands(),
             *(steering.dryrun, steering.suspenders, steering.add_suspender, steering.add_preset),
             *(ScanPreset, DevicePreset, PointPreset, ShutterPreset),
             *(data.newproposal, data.newsample, data.newcollection, data.newdataset),

@@ -14,7 +14,7 @@ PAIRS = {"(": ")", "[": "]", "{": "}"}
 OPERATORS = {"+", "-", "*", "/", "//", "**", "%", "@", "|", "&", "==", "!=", "<", ">", "<=", ">=", "and", "or", "in"}
 """Between two parts of one argument, with spaces around: `mv samx samy.position + 1`."""
 
-TEXTS = {"str", "str | int"}
+TEXTS = {"str", "str | int", "str | bool"}
 """Annotations of arguments that are words: those that name nothing get their quotes, as in `newsample Cu`."""
 
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
@@ -98,7 +98,7 @@ def _command(text: str, names: Mapping[str, Any], is_command: Any) -> str:
     if not rest:
         return f"{indent}{head}(){tail}" if is_command(head) else text
     called = callee(head, names)
-    if called is None or _is_python(stripped):
+    if called is None or (_is_python(stripped) and not _is_path(rest[0], called)):
         return text
     arguments = _arguments(rest[0], called, names)
     if arguments is None:
@@ -133,6 +133,11 @@ def _arguments(text: str, called: Any, names: Mapping[str, Any]) -> list[str] | 
     if any(KEYWORD.match(word) for word in joined) and not _is_python(f"f({', '.join(found)})"):
         return None
     return found
+
+
+def _is_path(text: str, called: Any) -> bool:
+    """Whether arguments begin with a path from `/` on, for what takes a word; nobody divides a function."""
+    return re.match(r"/[^\s/=]", text) is not None and next(iter(_annotations(called).values()), "") in TEXTS
 
 
 def _annotations(called: Any) -> dict[str, str]:

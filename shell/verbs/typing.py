@@ -102,11 +102,15 @@ class TypingCommands:
             sys.stdout = cast("TextIO", self._log)
             self._print(f"what is printed goes into {opened.name} as well")
 
+    def keep(self) -> None:
+        """Keep the preferences for the next time."""
+        save_preferences(self._file, self.preferences)
+
     def _choose(self, what: str, value: object) -> None:
         if value is not None:
             Preferences(**{**vars(self.preferences), what: value})
             setattr(self.preferences, what, value)
-            save_preferences(self._file, self.preferences)
+            self.keep()
             self._apply()
         shown = getattr(self.preferences, what)
         self._print(f"{what}: {('on' if shown else 'off') if isinstance(shown, bool) else shown}")

@@ -50,3 +50,15 @@ def test_a_peak_is_found_and_gone_to(demo, home) -> None:
     assert re.search(r"scan \d+, diode: cen is at samy 0\.\d+ mm, moved there", printed)
     assert re.search(r"centre = +0\.\d+ ± 0\.\d+ +mm", printed)
     assert "samy stands at 0." in printed
+
+
+@pytest.mark.timeout(400)
+def test_user_scripts_do_what_the_page_says(demo, home, tmp_path) -> None:
+    languages = dict(BLOCK.findall((PAGES / "use-your-own-scripts.md").read_text()))
+    (tmp_path / "align.py").write_text(languages["python"])
+    code = f"user_script_homedir({str(tmp_path)!r})\n{languages['text']}"
+
+    printed = demo.ronda("shell", demo.folder, "-c", code, XDG_STATE_HOME=str(tmp_path / "state")).stdout
+
+    assert "user.STEPS, user.centre" in printed
+    assert "dscan(samy, -0.2, 0.2, 10, 0.02, diode)" in printed
