@@ -2,87 +2,43 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import model_validator
 
 from ronda.devices.regulation.parameters import OutputSafety, ShownParameters
+from ronda.devices.regulation.sensor_parameters import UNITS, SensorParameters
+from ronda.devices.regulation.source_parameters import AttributeName, SourceKeys, SourceParameters
 from ronda.framework.config.beamline import NAME_PATTERN
 from ronda.framework.config.kinds import DeviceParameters
-from ronda.framework.config.parameters import MemberOf, Parameters, parameter, reference
+from ronda.framework.config.parameters import parameter, reference
 from ronda.framework.errors import BadValue
 from ronda.framework.expression import Expression
-
-ATTRIBUTE = re.compile(
-    r"(?P<device>(?:tango://[^/]+/)?[^/\[\]]+(?:/[^/\[\]]+/[^/\[\]]+)?)/(?P<name>[^/\[\]]+?)(?:\[(?P<index>\d+)\])?"
-)
-"""`ALIAS/ATTRIBUTE` or `DOMAIN/FAMILY/MEMBER/ATTRIBUTE`, and `[INDEX]` for one number of a spectrum."""
-
-
-def _check_attribute(address: str) -> str:
-    if not ATTRIBUTE.fullmatch(address):
-        raise ValueError(
-            "must be DOMAIN/FAMILY/MEMBER/ATTRIBUTE or ALIAS/ATTRIBUTE, with [INDEX] for one of a spectrum"
-        )
-    return address
-
-
-AttributeName = Annotated[str, MemberOf(), AfterValidator(_check_attribute)]
-MemberName = Annotated[str, MemberOf()]
-
-
-class SourceParameters(Parameters):
-    """One thing that can be read: exactly one of these keys."""
-
-    attribute: AttributeName | None = parameter(
-        "An attribute of any Tango device: DOMAIN/FAMILY/MEMBER/ATTRIBUTE or ALIAS/ATTRIBUTE; [INDEX] behind it is one "
-        "number of a spectrum",
-        None,
-    )
-    axis: Annotated[str | None, reference("axis")] = parameter("The position of an axis", None)
-    counter: MemberName | None = parameter(
-        "A counter as DEVICE/COUNTER, such as ct1/diode; its device measures for integration_time whenever it is free",
-        None,
-        pattern=r"^[^/\[\]]+/[^/\[\]]+$",
-    )
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        given = [name for name in ("attribute", "axis", "counter") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"give one of attribute, axis and counter, not {' and '.join(given) or 'none'}")
-        return self
-
 
 ValueName = Annotated[str, parameter("What the formula calls it", pattern=NAME_PATTERN)]
 
 
-class RegulationInputParameters(DeviceParameters, ShownParameters):
+class RegulationInputParameters(DeviceParameters, ShownParameters, SourceKeys):
     """An input made of anything that can be read: an attribute, an axis, a counter, or a formula of several."""
 
-    attribute: AttributeName | None = parameter(
-        "An attribute of any Tango device: DOMAIN/FAMILY/MEMBER/ATTRIBUTE or ALIAS/ATTRIBUTE; [INDEX] behind it is one "
-        "number of a spectrum",
-        None,
-    )
-    axis: Annotated[str | None, reference("axis")] = parameter("The position of an axis", None)
-    counter: MemberName | None = parameter(
-        "A counter as DEVICE/COUNTER, such as ct1/diode; its device measures for integration_time whenever it is free",
-        None,
-        pattern=r"^[^/\[\]]+/[^/\[\]]+$",
-    )
     values: dict[ValueName, SourceParameters] = parameter(
         "What a formula of several things reads", default_factory=dict
     )
     formula: str | None = parameter(
-        "The value in terms of `values`; or, without these, of x, which is what is read. None: as it is read", None
+        "The value, or what table or sensor take, in terms of `values`; without these of x, which is what is read. "
+        "None: as it is read",
+        None,
     )
     table: list[tuple[float, float]] | None = parameter(
-        "Pairs of what is read and the value, in rising order; straight lines in between. None: as it is read",
+        "Pairs of what is read, or what the formula makes of it, and the value, in rising order; straight lines in "
+        "between. None: as it is",
         None,
         min_length=2,
+    )
+    sensor: SensorParameters | None = parameter(
+        "Which sensor gives what is read, or what the formula makes of it; the value is its temperature. None: none",
+        None,
     )
     integration_time: float = parameter("How long counters are measured", 0.1, unit="s", gt=0, le=10, live=True)
     poll_period: float = parameter(
@@ -91,8 +47,7 @@ class RegulationInputParameters(DeviceParameters, ShownParameters):
 
     @model_validator(mode="after")
     def _sensible(self) -> Self:
-        given = [name for name in ("attribute", "axis", "counter") if getattr(self, name) is not None]
-        given += ["values"] if self.values else []
+        given = self.given() + (["values"] if self.values else [])
         if len(given) != 1:
             raise ValueError(f"give one of attribute, axis, counter and values, not {' and '.join(given) or 'none'}")
         if self.values and self.formula is None:
@@ -103,15 +58,17 @@ class RegulationInputParameters(DeviceParameters, ShownParameters):
                 Expression(self.formula, known)
             except BadValue as error:
                 raise ValueError(str(error)) from error
-        if self.table is not None:
-            if self.values or self.formula is not None:
-                raise ValueError("give a table or a formula, not both")
-            if any(before[0] >= after[0] for before, after in pairwise(self.table)):
-                raise ValueError("table: what is read must rise from pair to pair")
+        if self.table is not None and any(before[0] >= after[0] for before, after in pairwise(self.table)):
+            raise ValueError("table: what is read must rise from pair to pair")
+        if self.sensor is not None:
+            if self.table is not None:
+                raise ValueError("give a table or a sensor, not both")
+            if self.unit not in UNITS:
+                raise ValueError(f"unit: a sensor tells a temperature in {', '.join(UNITS)}, not in {self.unit}")
         return self
 
-    def sources(self) -> dict[str, Any]:
-        """What is read, by the names in the formula."""
+    def sources(self) -> dict[str, SourceKeys]:
+        """What the formula reads, by its names."""
         return dict(self.values) or {"x": self}
 
 

@@ -12,7 +12,9 @@ import numpy as np
 import tango
 
 from ronda.devices.regulation.contract import Reading
-from ronda.devices.regulation.input_parameters import ATTRIBUTE, RegulationInputParameters, SourceParameters
+from ronda.devices.regulation.input_parameters import RegulationInputParameters
+from ronda.devices.regulation.sensor import Sensor
+from ronda.devices.regulation.source_parameters import ATTRIBUTE, SourceKeys
 from ronda.devices.worker import Worker
 from ronda.framework.clients.remote import Remote
 from ronda.framework.errors import BadValue, RondaError, TimedOut
@@ -48,6 +50,10 @@ class ExternalSource:
         self._take = take
         self._readers = {key: _reader(source, parameters) for key, source in parameters.sources().items()}
         self._formula = Expression(parameters.formula) if parameters.formula is not None else None
+        self._sensor: Sensor | None = None
+        self._cold: Callable[[], float] | None = None
+        if parameters.sensor is not None and parameters.sensor.cold_junction_from is not None:
+            self._cold = _reader(parameters.sensor.cold_junction_from, parameters)
         self._worker = Worker(name, self._poll)
         self._measured_at = -math.inf
 
@@ -104,10 +110,12 @@ class ExternalSource:
         return reading
 
     def _converted(self, values: dict[str, float]) -> float:
-        if self._formula is not None:
-            return float(self._formula(values))
-        value = values["x"]
-        if self._parameters.table is not None:
+        value = values["x"] if self._formula is None else float(self._formula(values))
+        if self._parameters.sensor is not None:
+            if self._sensor is None:
+                self._sensor = Sensor(self._parameters.sensor, self._parameters.unit)
+            return self._sensor(value, None if self._cold is None else self._cold())
+        if self._parameters.table is not None and not math.isnan(value):
             read, meant = zip(*self._parameters.table, strict=True)
             if not read[0] <= value <= read[-1]:
                 raise BadValue(f"{value:g} is outside the table, which goes from {read[0]:g} to {read[-1]:g}")
@@ -115,7 +123,7 @@ class ExternalSource:
         return value
 
 
-def _reader(source: SourceParameters | RegulationInputParameters, parameters: Any) -> Callable[[], float]:
+def _reader(source: SourceKeys, parameters: Any) -> Callable[[], float]:
     if source.counter is not None:
         return _Counted(source.counter, parameters)
     return AttributeReader(f"{source.axis}/{AxisAttribute.POSITION}" if source.axis else str(source.attribute))
