@@ -24,6 +24,8 @@ from ronda.shell.prompt.execution import Interpreter
 from ronda.shell.prompt.explaining import special
 from ronda.shell.prompt.namespace import Namespace
 from ronda.shell.prompt.own_scans import OwnScans
+from ronda.shell.verbs.asking import AskingCommands
+from ronda.shell.verbs.cleanup import CleanupCommands, Restore
 from ronda.shell.verbs.listing import ListingCommands
 from ronda.shell.verbs.measuring import ActiveMeasurementGroup
 from ronda.shell.verbs.motion import MotionCommands
@@ -159,7 +161,12 @@ class ShellSession:
 
     def _others(self) -> dict[str, Any]:
         """Names that are not commands."""
-        return {"np": np, "SCANS": self._scans.history, "ACTIVE_MG": ActiveMeasurementGroup(self.beamline)}
+        return {
+            "np": np,
+            "SCANS": self._scans.history,
+            "ACTIVE_MG": ActiveMeasurementGroup(self.beamline),
+            "axis": Restore,
+        }
 
     def _commands(self) -> Mapping[str, Any]:
         motion, positions, scans, steering = self._motion, self._positions, self._scans, self._steering
@@ -170,6 +177,8 @@ class ShellSession:
             *self._states.commands(),
             *(motion.mv, motion.mvr, motion.mvd, motion.umv, motion.umvr, motion.move),
             *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
+            *CleanupCommands(motion).commands(),
+            *AskingCommands(self._console).commands(),
             *(self._shutters.shopen, self._shutters.shclose),
             *scans.commands(),
             *self._typing.commands(),

@@ -108,12 +108,14 @@ class MotionCommands:
         """Let axes be moved again: release(samx)."""
         do_all([axis.release for axis in self._several("release", axes)])
 
+    def setpoint(self, axis: Axis) -> float:
+        """Where an axis was asked to be, if it stands there, else where it stands; in a dry run where it would be."""
+        dry = self._dry()
+        return axis.setpoint if dry is None else dry.setpoint(axis)
+
     def _absolute(self, moves: Moves) -> Moves:
         """Distances added to where the axes were asked to be, so that many small moves add up exactly."""
-        dry = self._dry()
-        if dry is not None:
-            return [(axis, dry.setpoint(axis) + distance) for axis, distance in moves]
-        starts = do_all([lambda axis=axis: axis.setpoint for axis, _ in moves])  # type: ignore[misc]
+        starts = do_all([lambda axis=axis: self.setpoint(axis) for axis, _ in moves])  # type: ignore[misc]
         return [(axis, start + distance) for (axis, distance), start in zip(moves, starts, strict=True)]
 
     def _from_dial(self, moves: Moves) -> Moves:
