@@ -166,6 +166,8 @@ class Control:
             machine.refill(now)
         elif "current" in request:
             machine.lose_beam(now, _number(request, "current"))
+        if "drift" in request:
+            self._world.beam.orbit.drift(now, _number(request, "drift", lowest=-math.inf))
         return {}
 
     def _jam(self, request: dict[str, Any]) -> dict[str, Any]:

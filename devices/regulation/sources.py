@@ -180,7 +180,9 @@ class _Counted:
             value = self._remote.read(channel_attribute(self._counter))
             return math.nan if value is None else float(value)
         names, values = self._remote.read_many([DetectorAttribute.COUNTER_NAMES, DetectorAttribute.COUNTER_VALUES])
-        found = dict(zip(names or (), values if values is not None else (), strict=False))
+        if values is None:
+            return math.nan
+        found = dict(zip(names or (), values, strict=False))
         if self._counter not in found:
             raise BadValue(f"{self._remote.name}: does not measure {self._counter}; it measures {', '.join(found)}")
         return float(found[self._counter])

@@ -19,6 +19,7 @@ from ronda.simulators.physics.machine import Machine
 from ronda.simulators.physics.mirror import Mirror
 from ronda.simulators.physics.monochromator import Monochromator
 from ronda.simulators.physics.noise import Wander
+from ronda.simulators.physics.orbit import Orbit
 from ronda.simulators.physics.shutter import Shutter
 from ronda.simulators.physics.signal import Signal
 from ronda.simulators.physics.slits import Slits
@@ -126,6 +127,7 @@ class Beam:
         piezo: Signal | None = None,
     ) -> None:
         self.machine = machine
+        self.orbit = Orbit()
         self.slits = Slits(stages)
         self._piezo = piezo or Signal()
         self.monochromator = Monochromator(stages, self._piezo)
@@ -159,15 +161,15 @@ class Beam:
 
     def spot(self, times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Where the middle of the spot is at the sample (y, z), in mm, at each of rising times."""
-        return _spot(times, self._alignment(times))
+        return self._spot(times, self._alignment(times))
 
     def on_holder(self, times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         """Where on the sample holder the middle of the spot is (y, z), in mm; None without a holder."""
-        return _on_holder(times, self._alignment(times))
+        return self._on_holder(times, self._alignment(times))
 
     def sample_transmission(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fraction of the beam that passes what is at the sample position, at each of rising times."""
-        return _sample_transmission(times, self._alignment(times))
+        return self._sample_transmission(times, self._alignment(times))
 
     def rates(self, detectors: Sequence[PointDetector], times: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Expected counting rate of each detector at each of rising times, in count/s."""
@@ -175,7 +177,7 @@ class Beam:
         incoming = self._intensity(times, alignment)
         intensity: dict[Place, NDArray[np.float64]] = {"before the sample": incoming}
         if any(detector.place == "behind the sample" for detector in detectors):
-            intensity["behind the sample"] = incoming * _sample_transmission(times, alignment)
+            intensity["behind the sample"] = incoming * self._sample_transmission(times, alignment)
         return [
             np.minimum(detector.full * intensity[detector.place] + detector.dark, detector.saturation)
             for detector in detectors
@@ -258,6 +260,26 @@ class Beam:
         rocking = self.monochromator.rocking(alignment.pitch, times)
         return self.machine.intensity(times) * (1.0 + self._noise(times)) * alignment.passes * rocking
 
+    def _spot(
+        self, times: NDArray[np.float64], alignment: _Alignment
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        drift = DRIFT * np.sin(2 * math.pi * times / DRIFT_PERIOD)
+        return drift, alignment.lift - drift + self.orbit.lift(times)
+
+    def _on_holder(
+        self, times: NDArray[np.float64], alignment: _Alignment
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        if alignment.holder is None:
+            return None
+        y, z = self._spot(times, alignment)
+        return y + alignment.holder[0], z + alignment.holder[1]
+
+    def _sample_transmission(self, times: NDArray[np.float64], alignment: _Alignment) -> NDArray[np.float64]:
+        spot = self._on_holder(times, alignment)
+        if spot is None:
+            return np.ones_like(times)
+        return holder.transmission(*spot, alignment.energy)
+
     def _holder(self, times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
         if "samy" not in self._stages and "samz" not in self._stages:
             return None
@@ -265,7 +287,7 @@ class Beam:
 
     def situation(self) -> Situation:
         """All that makes the beam what it is; the same situation later means that it went on as was to be foreseen."""
-        return Situation([*self._latest(), self.machine.latest])
+        return Situation([*self._latest(), self.machine.latest, self.orbit.latest])
 
     def _latest(self) -> list[object]:
         """The latest change of everything in the beam; another object for each."""
@@ -289,27 +311,6 @@ class Beam:
             and all(shutter.rests_from <= time for shutter in self._shutters.values())
             and self._piezo.latest[0] <= time
         )
-
-
-def _spot(times: NDArray[np.float64], alignment: _Alignment) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    drift = DRIFT * np.sin(2 * math.pi * times / DRIFT_PERIOD)
-    return drift, alignment.lift - drift
-
-
-def _on_holder(
-    times: NDArray[np.float64], alignment: _Alignment
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    if alignment.holder is None:
-        return None
-    y, z = _spot(times, alignment)
-    return y + alignment.holder[0], z + alignment.holder[1]
-
-
-def _sample_transmission(times: NDArray[np.float64], alignment: _Alignment) -> NDArray[np.float64]:
-    spot = _on_holder(times, alignment)
-    if spot is None:
-        return np.ones_like(times)
-    return holder.transmission(*spot, alignment.energy)
 
 
 def _same(some: list[object], others: list[object]) -> bool:
