@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import structlog
 import tango
 
 from ronda.devices.device import RondaDevice, attribute, command
-from ronda.framework.errors import BadValue, Busy, ConfigurationError, NotAllowed, NotReady, RondaError
-from ronda.framework.scan.orders import ON_FAILURE, Order, Progress
-from ronda.framework.stream.answers import HeldBack, Replaced, ScanGone, ScanOver
+from ronda.devices.participation import Participation
+from ronda.framework.errors import BadValue, Busy, ConfigurationError, NotAllowed
+from ronda.framework.scan.orders import Order, Progress
 from ronda.framework.stream.description import Channel
-from ronda.framework.stream.publisher import Publisher
 from ronda.framework.stream.scan import Scan
 from ronda.framework.stream.stream import Stream
-from ronda.framework.stream.trigger import Trigger
 from ronda.framework.tango.names import AcquisitionAttribute, AcquisitionCommand
 
 if TYPE_CHECKING:
     from ronda.framework.stream.frames.ring import FrameRing
     from ronda.framework.stream.frames.store import FrameStore
-
-SLICE = 0.1
-"""Longest wait for a trigger, in s: so soon the device notices that it shall leave the scan."""
-
-RETRY_LIMIT = 10.0
-"""Seconds for which a device with `on_failure: retry` tries to measure a point."""
-
-RETRY_PAUSE = 0.2
-"""Seconds before each attempt."""
-
-LEAVE_LIMIT = 2.5
-"""Seconds within which a device has left a scan; Tango clients give up after 3."""
 
 
 class ScanStream:
@@ -127,7 +111,8 @@ class AcquiringDevice(RondaDevice):
         Called in a thread of its own. Arrays of channels that are stored by reference go into a ring of frames.
 
         Args:
-            order: with the exposure time of this point.
+            order: with the exposure time of this point, and its index in the plan: channels that are not due there (see
+                `is_due`) need no value.
             index: of the point.
 
         Raises:
@@ -206,146 +191,6 @@ class AcquiringDevice(RondaDevice):
             self._part = Participation(self, scan, order, ring)
             self.show(tango.DevState.RUNNING, f"{self.label}: in scan {scan.number}")
             self._part.start()
-
-
-class Participation:
-    """One device in one scan, from arming until it leaves. Making it arms the device.
-
-    Attributes:
-        scan: in the stream.
-        order: what the device is to do.
-        running: whether it still takes part.
-    """
-
-    def __init__(self, device: AcquiringDevice, scan: Scan, order: Order, ring: FrameRing | None = None) -> None:
-        self.scan = scan
-        self.order = order
-        self.running = True
-        self._device = device
-        self._failure = ""
-        self._leaving = threading.Event()
-        self._doing = "armed"
-        self._sentence = ""
-        self._log = structlog.get_logger().bind(device=device.label, scan=scan.number)
-        self._publisher: Publisher = scan.publisher(device.label, wait=None, on_held=self._held, ring=ring)
-        self._listener = scan.arm(device.label, first=order.first)
-        self._thread = threading.Thread(target=self._run, name=f"scan {device.label}", daemon=True)
-
-    def start(self) -> None:
-        """Begin to take triggers."""
-        self._thread.start()
-
-    def progress(self) -> Progress:
-        """What the device does now; any thread."""
-        if not self.running:
-            return Progress(sentence=self._sentence)
-        return Progress(self.order.scan, self._listener.index, self._doing, self._sentence)
-
-    def leave(self, failure: str = "", *, wait: bool = True) -> None:
-        """Take no more triggers, break off the point in hand, and end; any thread.
-
-        Args:
-            failure: why, if that makes the scan fail.
-            wait: until it has ended.
-
-        Raises:
-            NotReady: it does not end in time.
-        """
-        if self.running:
-            self._failure = self._failure or failure
-            self._leaving.set()
-            self._device.break_off()
-        if wait and self._thread.is_alive() and threading.current_thread() is not self._thread:
-            self._thread.join(LEAVE_LIMIT)
-            if self._thread.is_alive():
-                raise NotReady(f"{self._device.label}: has not left scan {self.scan.number} within {LEAVE_LIMIT:g} s")
-
-    # -- in its own thread
-
-    def _run(self) -> None:
-        with tango.EnsureOmniThread():
-            try:
-                self._take_points()
-                if self._failure:
-                    raise NotReady(self._failure)  # noqa: TRY301 - the same way as for the failures below
-                self._publisher.seal()
-            except (ScanOver, ScanGone, Replaced) as error:
-                self._sentence = str(error)
-                self._log.info(str(error))
-            except RondaError as error:
-                self._fail(str(error))
-            except Exception as error:  # noqa: BLE001 - the scan must hear of it, whatever it is
-                self._log.exception("measuring failed")
-                self._fail(
-                    f"{self._device.label}: failed by a mistake of ours ({type(error).__name__}: {error}); "
-                    "the server's log says more"
-                )
-            finally:
-                self.running = False
-                self._device.scan_left()
-
-    def _take_points(self) -> None:
-        points = self.order.points
-        while not self._leaving.is_set() and (points is None or self._listener.index < points):
-            self._doing = "armed"
-            trigger = self._listener.wait(SLICE)
-            if trigger is not None and not self._leaving.is_set():
-                self._measure(trigger)
-
-    def _measure(self, trigger: Trigger) -> None:
-        self._doing = "measuring"
-        begun = time.time()
-        values = self._values(trigger)
-        if self._leaving.is_set():
-            return  # broken off: not what was asked for
-        self._doing = "publishing"
-        try:
-            self._publisher.publish(values, time=begun, index=trigger.index)
-        except HeldBack:
-            if not self._leaving.is_set():
-                raise
-        self._sentence = ""
-
-    def _values(self, trigger: Trigger) -> Mapping[str, float]:
-        """Measure a point; a device whose YAML says so tries again for a while before it fails."""
-        retried = self._device.configuration.get(ON_FAILURE) == "retry"
-        give_up = time.monotonic() + RETRY_LIMIT if retried else 0.0
-        order = self.order.at(trigger.point)
-        while True:
-            try:
-                return self._device.measure(order, trigger.index)
-            except RondaError as error:
-                self._try_again(error, order, trigger.index, give_up)
-
-    def _try_again(self, failure: RondaError, order: Order, index: int, give_up: float) -> None:
-        """Get ready to measure a point once more.
-
-        Raises:
-            RondaError: the failure, if there is no time left or the scan is over.
-        """
-        channels = self.scan.description.device(self._device.label).channels
-        while time.monotonic() < give_up and not self._leaving.wait(RETRY_PAUSE):
-            self._log.warning(f"trying point {index} again: {failure}")
-            try:
-                self._device.prepare_points(order, channels)
-            except RondaError as error:
-                failure = error
-            else:
-                return
-        raise failure
-
-    def _held(self, error: HeldBack) -> None:
-        self._doing, self._sentence = "held", str(error)
-        if self._leaving.is_set():
-            raise error
-
-    def _fail(self, sentence: str) -> None:
-        self._sentence = sentence
-        self._log.error(sentence)
-        try:
-            self._publisher.fail(sentence)
-        except RondaError as error:
-            self._log.info(f"the scan does not hear of it: {error}")
 
 
 def one_value(values: Mapping[str, Any], channels: Sequence[Channel], own: str) -> dict[str, float]:

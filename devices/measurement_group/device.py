@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -54,6 +55,33 @@ class MeasurementGroupDevice(RondaDevice):
         """Counters of it that are not measured at present."""
         return list(self.parameters.disabled)
 
+    @attribute(name=MeasurementGroupAttribute.CHAIN, dtype=str)
+    def chain(self) -> str:
+        """How some of it is measured where that differs from the rest of a scan, by counter or device, as JSON."""
+        return json.dumps(self._chain())
+
+    @command(MeasurementGroupCommand.SET_CHAIN, dtype_in=str, doc_in="JSON: name, and what a part has in the YAML")
+    def set_chain(self, text: str) -> None:
+        """Say how a counter or device is measured; without more than its name, as the rest of the scan."""
+        try:
+            told = json.loads(text)
+            name = str(told.pop("name"))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BadValue(f"{self.label}: SetChain takes JSON with a name, not {text[:100]!r}") from error
+
+        def work() -> None:
+            with self.changing:
+                others = {key: part for key, part in self._chain().items() if key != name}
+                self.change_settings({"chain": {**others, name: told} if told else others})
+                self._tell()
+
+        self.wait(work)
+
+    def _chain(self) -> dict[str, Any]:
+        return {
+            name: part.model_dump(mode="json", exclude_defaults=True) for name, part in self.parameters.chain.items()
+        }
+
     @command(MeasurementGroupCommand.ENABLE, dtype_in=(str,), doc_in="Names of counters")
     def enable(self, names: Sequence[str]) -> None:
         """Measure these again."""
@@ -86,6 +114,7 @@ class MeasurementGroupDevice(RondaDevice):
     def _tell(self) -> None:
         self.publish(MeasurementGroupAttribute.COUNTERS, list(self.parameters.counters))
         self.publish(MeasurementGroupAttribute.DISABLED, list(self.parameters.disabled))
+        self.publish(MeasurementGroupAttribute.CHAIN, json.dumps(self._chain()))
         self._show()
 
     def _show(self) -> None:

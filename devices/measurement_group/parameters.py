@@ -22,6 +22,21 @@ class RecordedParameters(Parameters):
     description: str = parameter("What it is, in words", "")
 
 
+class PartParameters(Parameters):
+    """How something is measured where that differs from the rest of a scan."""
+
+    every: int = parameter(
+        "It is measured at each so many-th point, from the first one on; its data hold NaN between", 1, ge=1
+    )
+    time: float | None = parameter("Its own exposure time, for all counters of its device", None, unit="s", gt=0)
+    trigger: Member | None = parameter(
+        "The device that triggers its device, when that has measured the point; without it the scan does", None
+    )
+    settings: dict[str, bool | int | float | str] = parameter(
+        "Attributes of its device that have another value during a scan: `binning: 2`", default_factory=dict
+    )
+
+
 RecordedName = Annotated[str, parameter("Name of a recorded attribute", pattern=NAME_PATTERN)]
 
 
@@ -34,6 +49,12 @@ class MeasurementGroupParameters(DeviceParameters):
     disabled: list[CounterName] = parameter(
         "Counters of it that are not measured at present; `disable` and `enable` change this",
         default_factory=list,
+        setting=True,
+    )
+    chain: dict[Member, PartParameters] = parameter(
+        "How some of it is measured where that differs from the rest of a scan, by counter or device; `set_chain` "
+        "changes this",
+        default_factory=dict,
         setting=True,
     )
     baseline: dict[RecordedName, RecordedParameters] = parameter(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import tango
 from ronda.devices.acquisition import AcquiringDevice
 from ronda.devices.sampling.parameters import SamplingParameters
 from ronda.framework.clients.counter import MODES, WIDE
+from ronda.framework.clients.part import EVERY
 from ronda.framework.clients.sampler import NUMBERS, Readings, Sampler, sample_over
 from ronda.framework.config.parameters import Parameters
 from ronda.framework.errors import BadValue, NotReady, TimedOut
@@ -68,23 +69,25 @@ class SamplingDevice(AcquiringDevice):
                 raise BadValue(
                     f"{self.label}: {channel.name} cannot be sampled in the mode {mode}; give {', '.join(MODES)}"
                 )
-            self._channels[channel.name] = _Sampled(address, mode, channel.shape)
+            self._channels[channel.name] = _Sampled(address, mode, channel.shape, int(channel.attributes.get(EVERY, 1)))
         once: dict[str, bool] = {}
         for one in self._channels.values():
             once[one.address] = once.get(one.address, True) and one.mode == "SINGLE"
         self._readers = {address: _Reader(address, once=only) for address, only in once.items()}
         deadline = time.monotonic() + JOIN_LIMIT
-        for address, first in self._begin(0.0).items():
+        for address, first in self._begin(0.0, self._readers).items():
             self._result(address, first, deadline - time.monotonic(), "when the scan began")
 
     def measure(self, order: Order, index: int) -> dict[str, Any]:
         """Measure one point."""
         deadline = time.monotonic() + order.exposure + ANSWER_LIMIT
+        due = {name: one for name, one in self._channels.items() if order.point % one.every == 0}
+        addresses = {one.address for one in due.values()}
         readings = {
             address: self._result(address, future, deadline - time.monotonic(), f"at point {index}")
-            for address, future in self._begin(order.exposure).items()
+            for address, future in self._begin(order.exposure, addresses).items()
         }
-        return {name: one.value(readings[one.address]) for name, one in self._channels.items()}
+        return {name: one.value(readings[one.address]) for name, one in due.items()}
 
     def break_off(self) -> None:
         """Read no more."""
@@ -95,8 +98,8 @@ class SamplingDevice(AcquiringDevice):
         self._close_readers()
         self.show(tango.DevState.ON, f"{self.label}: ready")
 
-    def _begin(self, seconds: float) -> dict[str, Future[Readings]]:
-        return {address: reader.begin(seconds, self._broken_off) for address, reader in self._readers.items()}
+    def _begin(self, seconds: float, addresses: Collection[str]) -> dict[str, Future[Readings]]:
+        return {address: self._readers[address].begin(seconds, self._broken_off) for address in addresses}
 
     def _result(self, address: str, future: Future[Readings], limit: float, when: str) -> Readings:
         try:
@@ -116,6 +119,7 @@ class _Sampled(NamedTuple):
     address: str
     mode: str
     shape: tuple[int, ...]
+    every: int
 
     def value(self, readings: Readings) -> Any:
         return readings.array(self.mode, *self.shape) if self.mode in WIDE else readings.number(self.mode)

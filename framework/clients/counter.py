@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from ronda.framework.clients.part import Part
 from ronda.framework.errors import BadValue, RondaError
 from ronda.framework.expression import Expression
 
@@ -50,6 +51,7 @@ class Counter:
         formula: how it is calculated from other counters; empty if it is measured, or a function calculates it.
         function: `module:function` that calculates it from other counters.
         arguments: names of the counters, and `count_time`, whose values that function is given.
+        part: how it is measured where that differs from the rest of the scan; it does not make it another counter.
         whole: the counter of which it is one of several channels; None if it stands alone.
     """
 
@@ -67,6 +69,7 @@ class Counter:
     whole: Counter | None = None
     function: str = ""
     arguments: tuple[str, ...] = ()
+    part: Part | None = field(default=None, compare=False)
 
     def parts(self) -> tuple[Counter, ...]:
         """The counters, each one channel, that stand for it in a scan: itself, or what its mode makes of its readings.

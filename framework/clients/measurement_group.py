@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.device import Device
+from ronda.framework.clients.part import Part, checked
 from ronda.framework.clients.quantity import Quantity
 from ronda.framework.clients.remote import Remote
 from ronda.framework.clients.settings import Changes, DeviceSettings
@@ -98,7 +101,7 @@ class MeasurementGroup(Device):
     def __info__(self) -> str:
         """All its counters and whether they are measured; the shell shows it when the object is typed."""
         contents = self.contents()
-        rows = [(one, "") for one in contents.enabled] + [(one, "disabled") for one in contents.disabled]
+        rows = [(one, _told(one.part)) for one in contents.enabled] + [(one, "disabled") for one in contents.disabled]
         order = [one.name for one in self._members()[0]]
         rows.sort(key=lambda row: order.index(row[0].name))
         cells = [(one.name, one.card, one.unit, state or "enabled") for one, state in rows]
@@ -131,7 +134,7 @@ class MeasurementGroup(Device):
         return [one.name for one in self._members()[0]]
 
     def contents(self) -> Contents:
-        """Its counters as they are now; one exchange with its device.
+        """Its counters as they are now, with what its chain says of them; one exchange with its device.
 
         Raises:
             CommunicationFailed, TimedOut: its device does not answer.
@@ -141,7 +144,7 @@ class MeasurementGroup(Device):
         return Contents([one for one in members if one.name not in disabled], off, missing)
 
     def measured(self) -> list[Counter]:
-        """The counters that a scan measures.
+        """The counters that a scan measures, with what its chain says of them.
 
         Raises:
             NotReady: none is enabled.
@@ -171,6 +174,47 @@ class MeasurementGroup(Device):
             BadValue: a pattern fits none of its counters.
         """
         self._change(MeasurementGroupCommand.DISABLE, patterns or ("*",))
+
+    # -- how it is measured
+
+    @property
+    def chain(self) -> dict[str, dict[str, Any]]:
+        """What of it is measured otherwise than the rest of a scan, by counter or device, and how; see `set_chain`."""
+        told = _parts(self.remote.read(MeasurementGroupAttribute.CHAIN))
+        return {name: part.keywords for name, part in told.items()}
+
+    def set_chain(
+        self,
+        what: Counter | Device | str,
+        *,
+        every: int = 1,
+        time: float | None = None,
+        trigger: Any = "",
+        **settings: Any,
+    ) -> None:
+        """Measure some of it otherwise in all scans of this group, until it is set anew: set_chain(cam, every=10).
+
+        Args:
+            what: one of its counters, or a device with all its counters; alone, it is measured as the rest again.
+            every, time, trigger, settings: as in `part(…)`.
+
+        Raises:
+            BadValue: it is not in this group, or a keyword means nothing.
+        """
+        name = what if isinstance(what, str) else what.name
+        members = self._members()[0]
+        known = dict.fromkeys(name for one in members for name in (one.name, one.card))
+        if name not in known:
+            raise BadValue(f"{self.name}: {name} is none of its counters and devices, which are {', '.join(known)}")
+        part = checked(f"{self.name}.set_chain", every, time, trigger, settings)
+        keys = {
+            "every": part.every,
+            "time": part.time,
+            "trigger": part.trigger or None,
+            "settings": dict(part.settings),
+        }
+        told = keys if part != Part() else {}
+        self.command(MeasurementGroupCommand.SET_CHAIN, json.dumps({"name": name, **told}))
 
     # -- which group is active
 
@@ -215,14 +259,17 @@ class MeasurementGroup(Device):
 
     def _members(self) -> tuple[list[Counter], set[str], list[str]]:
         """Its counters, the names that are disabled, and names that the beamline does not have."""
-        told = self.remote.read_many([MeasurementGroupAttribute.COUNTERS, MeasurementGroupAttribute.DISABLED])
-        names, disabled = ([str(name) for name in value or ()] for value in told)
+        *lists, chain = self.remote.read_many(
+            [MeasurementGroupAttribute.COUNTERS, MeasurementGroupAttribute.DISABLED, MeasurementGroupAttribute.CHAIN]
+        )
+        names, disabled = ([str(name) for name in value or ()] for value in lists)
+        parts = _parts(chain)
         counters = self._all_counters()
         members: dict[str, Counter] = {}
         missing = []
         for name in names:
             found = [one for one in counters if name in (one.name, one.card)]
-            members.update({one.name: one for one in found})
+            members.update({one.name: replace(one, part=parts.get(one.name) or parts.get(one.card)) for one in found})
             if not found:
                 missing.append(name)
         return list(members.values()), set(disabled), missing
@@ -242,3 +289,19 @@ class MeasurementGroup(Device):
                 raise BadValue(f"{self.name}: {pattern!r} fits none of its counters, which are {known}")
             chosen += found
         self.command(command, list(dict.fromkeys(chosen)))
+
+
+def _parts(text: str) -> dict[str, Part]:
+    """What the device says of its chain, by counter or device."""
+    told: Mapping[str, Mapping[str, Any]] = json.loads(text)
+    return {
+        name: Part(
+            keys.get("every", 1), keys.get("time"), keys.get("trigger") or "", tuple(keys.get("settings", {}).items())
+        )
+        for name, keys in told.items()
+    }
+
+
+def _told(part: Part | None) -> str:
+    """How a counter is measured; empty if as the rest of a scan."""
+    return "" if part is None else "enabled, " + ", ".join(f"{name}={value}" for name, value in part.keywords.items())

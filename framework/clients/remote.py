@@ -206,19 +206,24 @@ class Remote:
         return from_dev_failed(failed, self.name)
 
 
-def side_by_side(remotes: Sequence[Remote], command: str, argument: Any) -> None:
+def side_by_side(orders: Sequence[tuple[Remote, Any]], command: str) -> None:
     """Run the same command of several devices at the same time; returns when all have answered.
+
+    Args:
+        orders: the devices, each with the command's argument.
+        command: which.
 
     Raises:
         RondaError: the first failure, after all have answered.
         TimedOut: one did not answer.
     """
-    if len(remotes) == 1:
-        remotes[0].command(command, argument)
+    if len(orders) == 1:
+        remote, argument = orders[0]
+        remote.command(command, argument)
         return
     failures: list[RondaError] = []
     asked: list[tuple[Remote, int]] = []
-    for remote in remotes:
+    for remote, argument in orders:
         try:
             asked.append((remote, remote.begin(command, argument)))
         except RondaError as error:

@@ -118,6 +118,8 @@ def check_references(
             place = place_of(model, path)
             key = place.key if place else str(path[-1])
             named = (place.name if place else None) or who
+            if not key:  # the name of an entry is what refers
+                named, key = who, f"a name in {path[-2]}"
             source = named if named in names.devices else who
             sort = names.find(name, to)
             if sort is not None and isinstance(marked.mark, Reference) and marked.mark.nominal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -153,6 +154,10 @@ def command_text(name: str, *arguments: Any) -> str:
 
 
 def _text(argument: Any) -> str:
+    if isinstance(argument, Counter) and argument.part:
+        plain = _text(replace(argument, part=None))
+        keywords = ", ".join(f"{name}={_quoted(name, value)}" for name, value in argument.part.keywords.items())
+        return f"part({plain}, {keywords})" if keywords else plain
     if isinstance(argument, Counter) and not argument.card and argument.formula:
         return f'calculated("{argument.formula}", name="{argument.name}")'
     if isinstance(argument, Counter) and not argument.card:
@@ -166,3 +171,8 @@ def _text(argument: Any) -> str:
     if isinstance(argument, np.generic):
         return str(argument.item())
     return str(getattr(argument, "name", argument))
+
+
+def _quoted(keyword: str, value: Any) -> str:
+    """A keyword's value as it is typed; a trigger is the name of a device."""
+    return f'"{value}"' if isinstance(value, str) and keyword != "trigger" else _text(value)

@@ -56,17 +56,27 @@ def _settings(beamline: Beamline, source: Source) -> list[Quantity]:
     known = beamline.settings_of.get(source.remote.address)
     if known is None:
         try:
-            described = source.remote.attributes()
+            found = scalar_settings(source.remote)
         except RondaError:
             return []  # what is wrong with it, arming tells
         known = beamline.settings_of[source.remote.address] = [
-            Quantity(_name(one.name), f"{source.name}/{one.name}", _unit(one.unit), partial(_same, source.remote))
-            for one in described
-            if one.writable in WRITABLE
-            and one.data_format == tango.AttrDataFormat.SCALAR
-            and one.name not in NOT_OF_A_SCAN
+            Quantity(_name(name), f"{source.name}/{name}", unit, partial(_same, source.remote))
+            for name, unit in found.items()
         ]
     return known
+
+
+def scalar_settings(remote: Remote) -> dict[str, str]:
+    """The attributes of a device that say how it measures and have one value: their units by name.
+
+    Raises:
+        CommunicationFailed, TimedOut: it does not answer.
+    """
+    return {
+        one.name: _unit(one.unit)
+        for one in remote.attributes()
+        if one.writable in WRITABLE and one.data_format == tango.AttrDataFormat.SCALAR and one.name not in NOT_OF_A_SCAN
+    }
 
 
 def _same(remote: Remote, _: str) -> Remote:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import NotReady, RondaError
+from ronda.framework.scan.chain import lasting
 from ronda.framework.scan.pace import Pace
 from ronda.framework.scan.plan import Plan
 from ronda.framework.scan.room import FILE_BYTES, data_size, free_space
@@ -130,7 +131,7 @@ class DryRun:
             targets = [tuple(a + b for a, b in zip(home, target, strict=True)) for target in targets]
         motion = self._axes.go(plan.axes, targets + [home] * plan.relative)
         number = 1 if plan.points is None else plan.points
-        exposure = sum(plan.exposures) if plan.exposures else plan.exposure * number
+        exposure = sum(map(lasting(measuring, plan), range(number)))
         pace = self._pace
         overhead = pace.scan + pace.point * number + pace.motion * len(motion)
         overhead += plan.stab_time * len(targets) + plan.sleep_time * (number - 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import Counter
@@ -10,11 +11,13 @@ from ronda.framework.clients.detector import Detector
 from ronda.framework.clients.device import Device
 from ronda.framework.clients.loop import Loop
 from ronda.framework.clients.measurement_group import MeasurementGroup
+from ronda.framework.clients.part import Part, Parted
 from ronda.framework.config.calculations import circle_of
 from ronda.framework.errors import BadValue
 
-Measured = Counter | Device | Loop | str
-"""What can be given to a scan: a counter, its name, a device or loop with all its counters, or a measurement group."""
+Measured = Counter | Device | Loop | Parted | str
+"""What can be given to a scan: a counter, its name, a device or loop with all its counters, or a measurement group;
+and `part(…)` of one, which says how it is measured."""
 
 
 def measured(beamline: Beamline, who: str, given: Sequence[Measured]) -> tuple[Counter, ...]:
@@ -38,6 +41,7 @@ def measured(beamline: Beamline, who: str, given: Sequence[Measured]) -> tuple[C
         plain = [counter for counter in beamline.counters() if not counter.described]
         given = plain if active is None else [active]
     chosen: dict[str, Counter] = {}
+    parts: dict[str, Part] = {}
     for each in given:
         found = _counters_of(beamline, each)
         if not found:
@@ -45,8 +49,11 @@ def measured(beamline: Beamline, who: str, given: Sequence[Measured]) -> tuple[C
         for counter in [part for one in found for part in one.parts()]:
             if chosen.setdefault(counter.name, counter) != counter:
                 raise BadValue(f"{who}: two counters are called {counter.name}; give one of them another name")
+            if isinstance(each, Parted) and parts.setdefault(counter.name, each.part) != each.part:
+                raise BadValue(f"{who}: {counter.name} is given twice, with another part(…) each time; give it once")
     if not chosen:
         raise BadValue(f"{who}: there is nothing to measure; {_known(beamline)}")
+    chosen |= {name: replace(chosen[name], part=one) for name, one in parts.items()}  # whatever a group's chain says
     to_do = list(chosen.values())
     while to_do:
         counter = to_do.pop(0)
@@ -72,6 +79,8 @@ def _input_of(beamline: Beamline, who: str, calculated: Counter, name: str) -> C
 
 
 def _counters_of(beamline: Beamline, given: Measured) -> list[Counter]:
+    if isinstance(given, Parted):
+        return [replace(counter, part=given.part) for counter in _counters_of(beamline, given.what)]
     one = beamline[given] if isinstance(given, str) else given
     if isinstance(one, Counter):
         return [one]

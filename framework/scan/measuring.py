@@ -8,11 +8,13 @@ from typing import Any
 
 from ronda.framework.nexus import words
 from ronda.framework.scan import motion
+from ronda.framework.scan.chain import lasting
 from ronda.framework.scan.durations import Durations
 from ronda.framework.scan.opening import ELAPSED
 from ronda.framework.scan.plan import Plan, Point
 from ronda.framework.scan.points import Points
 from ronda.framework.scan.presets import Presets
+from ronda.framework.scan.sources import Source
 from ronda.framework.scan.steering import Steering
 from ronda.framework.stream.publisher import Publisher
 from ronda.framework.stream.trigger import TriggerLine
@@ -36,6 +38,7 @@ class Measuring:
         points: sees that they have measured.
         steering: lets it wait.
         presets: what is done around each point.
+        measuring: the devices.
 
     Attributes:
         moved: whether an axis has been sent somewhere.
@@ -52,6 +55,7 @@ class Measuring:
         points: Points,
         steering: Steering,
         presets: Presets,
+        measuring: Sequence[Source],
     ) -> None:
         self.moved = False
         self.durations = Durations()
@@ -64,6 +68,7 @@ class Measuring:
         self._points = points
         self._steering = steering
         self._presets = presets
+        self._lasts = lasting(measuring, plan)
         self._entry = 0
         self._first = 0.0
         self._told_until = 0.0
@@ -145,7 +150,7 @@ class Measuring:
     def _account(self, index: int, motion: float, measuring: float, waiting: float, now: float) -> None:
         """Add up where the time of a point went, all in s."""
         spent = self.durations
-        exposure = min(self._plan.exposures[index] if self._plan.exposures else self._plan.exposure, measuring)
+        exposure = min(self._lasts(index), measuring)
         spent.motion += motion
         spent.exposure += exposure
         spent.readout += measuring - exposure

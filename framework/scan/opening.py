@@ -87,7 +87,7 @@ def opening(
     constant = [Channel(name, "<i4") for name in constants]
     known = [Channel(name, unit=unit) for name, (unit, _) in plan.known().items()]
     flags = [Channel(words.PLANNED, "<i4"), Channel(words.VALID, "|u1")] if suspenders else []
-    measured = _with_settings(plan, [source.described(plan.exposure) for source in measuring], asked.begin())
+    measured = _with_settings(plan, measuring, asked.begin())
     devices = [Device(OWN, [*own, *constant, *known, *flags], {EACH_POINT: True}), *measured]
     if start:
         devices.append(Device(words.POSITIONERS_END, [_at_end(name, units) for name in start]))
@@ -135,13 +135,18 @@ def opening(
     return Opening(description, told, start)
 
 
-def _with_settings(plan: Plan, measured: Sequence[Device], settings: Mapping[str, Mapping[str, Any]]) -> list[Device]:
-    """The devices with what they are set to, and with the exposure time if it is the same for all points."""
-    own = {} if plan.exposure_runs() else {"count_time": {"value": plan.exposure, "unit": "s"}}
-    return [
-        replace(device, attributes={**device.attributes, words.SETTINGS: {**settings.get(device.name, {}), **own}})
-        for device in measured
-    ]
+def _with_settings(plan: Plan, measuring: Sequence[Source], settings: Mapping[str, Mapping[str, Any]]) -> list[Device]:
+    """The devices with what they are set to, what triggers them, and the exposure time if all their points have one."""
+    found = []
+    for source in measuring:
+        device = source.described(plan.exposure)
+        own = dict(settings.get(device.name, {}))
+        if source.part.time is not None or not plan.exposure_runs():
+            own["count_time"] = {"value": source.exposure(plan.exposure), "unit": "s"}
+        if source.part.trigger:
+            own["trigger"] = {"value": source.part.trigger, "unit": ""}
+        found.append(replace(device, attributes={**device.attributes, words.SETTINGS: own}))
+    return found
 
 
 def _technique(plan: Plan) -> str:

@@ -24,6 +24,7 @@ class Order:
         first: index of the first point to take.
         exposures: where the exposure time changes, as pairs of the index (in the plan) of the first point and seconds,
             in order; empty if `exposure` is that of all points, else `exposure` is the longest.
+        point: index in the plan, in the order for one point.
     """
 
     scan: str
@@ -31,17 +32,20 @@ class Order:
     points: int | None = None
     first: int = 0
     exposures: tuple[tuple[int, float], ...] = ()
+    point: int = 0
 
     def at(self, index: int) -> Order:
         """The order for one point, which has the exposure time of that point."""
         if not self.exposures:
-            return self
+            return replace(self, point=index)
         place = bisect_right(self.exposures, (index, float("inf"))) - 1
-        return replace(self, exposure=self.exposures[max(place, 0)][1])
+        return replace(self, exposure=self.exposures[max(place, 0)][1], point=index)
 
     def to_json(self) -> str:
         """As text."""
-        return json.dumps(asdict(self))
+        told = asdict(self)
+        del told["point"]
+        return json.dumps(told)
 
     @classmethod
     def from_json(cls, text: str) -> Self:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ronda.framework.errors import NotReady, RondaError, TimedOut
+from ronda.framework.scan.chain import seconds
 from ronda.framework.scan.sources import Source
 from ronda.framework.stream.answers import DeviceFailed, NoLongerInMemory
 from ronda.framework.stream.scan import Scan
@@ -32,7 +33,7 @@ class Points:
     Args:
         scan: in the stream.
         measuring: the devices.
-        exposure: seconds for which each point is measured.
+        exposure: seconds for which the scan measures each point; the longest, if they differ.
         check: called often while waiting; raises to give up.
         waiting: told why the scan has to wait, and with an empty text when it goes on.
 
@@ -50,7 +51,7 @@ class Points:
     ) -> None:
         self._scan = scan
         self._sources = {source.name: source for source in measuring}
-        self._exposure = exposure
+        self._exposure = seconds(measuring, exposure, 0)  # all of them measure at the first point
         self._check = check
         self._waiting = waiting
         self._channels = [counter.name for source in measuring for counter in source.counters]

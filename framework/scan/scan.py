@@ -14,6 +14,7 @@ from ronda.framework.nexus import words
 from ronda.framework.policy.policy import DataPolicy
 from ronda.framework.scan import motion
 from ronda.framework.scan.baseline import Baseline
+from ronda.framework.scan.changed_settings import ChangedSettings
 from ronda.framework.scan.control import Control
 from ronda.framework.scan.durations import Durations
 from ronda.framework.scan.ending import Ending
@@ -233,7 +234,7 @@ class Scan:
         self._hold.take()
         targets = self._targets()
         self._hooks.before()
-        self._presets = presets = Presets(self, self._added)
+        self._presets = presets = Presets(self, [ChangedSettings(measuring), *self._added])
         presets.prepare()
         constants = constants_of_points(self.plan)
         own = self._open(measuring, constants)
@@ -251,7 +252,7 @@ class Scan:
         watched = Watched(self._beamline, self._suspenders)
         steering = self._steering = Steering(self._control, watched, self._check_stop, self._pause)
         line = self._scan.trigger_line()
-        self._measuring = Measuring(self.plan, targets, constants, own, line, coming, steering, presets)
+        self._measuring = Measuring(self.plan, targets, constants, own, line, coming, steering, presets, measuring)
         for index, values in self._measuring.run():
             self.points_done = index + 1
             for observer in self._observers:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import WIDE, Counter
 from ronda.framework.clients.device import Device
+from ronda.framework.clients.part import EVERY, TRIGGER, Part
 from ronda.framework.clients.remote import Remote, side_by_side
 from ronda.framework.clients.sampler import Sampler, width
 from ronda.framework.errors import NotFound, RondaError
+from ronda.framework.nexus import words
+from ronda.framework.scan.chain import every, linked, merged
 from ronda.framework.scan.orders import ON_FAILURE, Order, Progress
 from ronda.framework.stream.description import Channel
 from ronda.framework.stream.description import Device as StreamDevice
@@ -29,20 +32,30 @@ class Source:
         remote: its Tango device.
         counters: that it measures.
         skipped: whether the scan goes on without it when it fails.
+        part: what differs from the rest of the scan for all its counters; `every` is told of each of them.
     """
 
     name: str
     remote: Remote
     counters: tuple[Counter, ...]
     skipped: bool = False
+    part: Part = field(default_factory=Part)
 
-    def described(self, exposure: float) -> StreamDevice:
+    def exposure(self, exposure: float) -> float:
+        """Its own exposure time in s, in a scan that has one for the others."""
+        return exposure if self.part.time is None else self.part.time
+
+    def described(self, of_scan: float) -> StreamDevice:
         """How the stream describes it.
+
+        Args:
+            of_scan: the longest exposure time of the scan, in s.
 
         Raises:
             OutOfRange, NotReady …: a detector cannot measure so, or a point would have too many samples to keep.
             BadValue: it has no such channel.
         """
+        exposure = self.exposure(of_scan)
         channels = [
             Channel(
                 one.name,
@@ -59,7 +72,15 @@ class Source:
             told = json.loads(self.remote.command(DetectorCommand.DESCRIBE_SCAN, json.dumps(asked)))
         channels += [Channel(**{**one, "shape": tuple(one["shape"])}) for one in told["channels"]]
         attributes = {"tango": self.remote.device, "exposure": exposure, EACH_POINT: True, **told["attributes"]}
+        if self.part.trigger:
+            attributes[TRIGGER] = self.part.trigger
+        seldom = {one.name: every(one) for one in self.counters if every(one) > 1}
+        channels = [_seldom(one, seldom[one.name]) if one.name in seldom else one for one in channels]
         return StreamDevice(self.name, channels, attributes)
+
+    def order(self, order: Order) -> Order:
+        """What it is told of the order that all devices get: it may have an exposure time of its own."""
+        return order if self.part.time is None else replace(order, exposure=self.part.time, exposures=())
 
     def disarm(self, scan: str) -> None:
         """Let it leave the scan, whatever it is doing; harmless if it is not in it."""
@@ -68,6 +89,12 @@ class Source:
     def progress(self) -> Progress:
         """What it does now."""
         return Progress.from_json(self.remote.read(AcquisitionAttribute.SCAN_STATUS))
+
+
+def _seldom(channel: Channel, often: int) -> Channel:
+    """A channel that is measured at some points only; its file says so."""
+    fields = {**channel.attributes.get(words.FIELDS, {}), EVERY: {"value": often}}
+    return replace(channel, attributes={**channel.attributes, EVERY: often, words.FIELDS: fields})
 
 
 def _told(counter: Counter) -> dict[str, Any]:
@@ -88,7 +115,8 @@ def arm(measuring: Sequence[Source], order: Order) -> None:
         OutOfRange: one cannot measure for this time.
         CommunicationFailed, TimedOut: one, or its instrument, does not answer.
     """
-    side_by_side([source.remote for source in measuring], AcquisitionCommand.ARM_SCAN, order.to_json())
+    orders = [(source.remote, source.order(order).to_json()) for source in measuring]
+    side_by_side(orders, AcquisitionCommand.ARM_SCAN)
 
 
 def disarm(measuring: Sequence[Source], scan: str) -> None:
@@ -97,7 +125,7 @@ def disarm(measuring: Sequence[Source], scan: str) -> None:
     Raises:
         CommunicationFailed, TimedOut: one does not answer.
     """
-    side_by_side([source.remote for source in measuring], AcquisitionCommand.DISARM_SCAN, scan)
+    side_by_side([(source.remote, scan) for source in measuring], AcquisitionCommand.DISARM_SCAN)
 
 
 def sources(beamline: Beamline, counters: Sequence[Counter]) -> list[Source]:
@@ -105,6 +133,7 @@ def sources(beamline: Beamline, counters: Sequence[Counter]) -> list[Source]:
 
     Raises:
         NotFound: `sampling(…)` or `calculated(…)` is to be measured, and the beamline has no server for it.
+        BadValue: the parts of the chain that are replaced do not go together.
     """
     by_card: dict[str, list[Counter]] = {}
     sampled: dict[Counter, Counter] = {}
@@ -119,16 +148,24 @@ def sources(beamline: Beamline, counters: Sequence[Counter]) -> list[Source]:
             if counter.whole is not None:
                 sampled[counter.whole] = placed
         by_card.setdefault(placed.card, []).append(placed)
-    return [
+    found = [
         Source(
             card,
             placed[0].remote,
             tuple(placed),
             beamline.configurations.get(card.lower(), {}).get(ON_FAILURE) == "skip",
+            merged(card, placed),
         )
         for card, placed in by_card.items()
         if placed[0].remote is not None
     ]
+
+    def device(name: str) -> str:
+        """The device of a counter; other names are those of devices."""
+        one = beamline.objects.get(name)
+        return one.card if isinstance(one, Counter) and name not in by_card else name
+
+    return linked(found, device)
 
 
 def _place(beamline: Beamline, counter: Counter) -> Counter:

@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, Unpack
 
 from ronda.framework.clients.axis import Axis
+from ronda.framework.clients.part import Parted
+from ronda.framework.errors import BadValue
 from ronda.framework.scan.areas import AreaScans
 from ronda.framework.scan.arguments import above_zero, an_axis, exposure_time, whole
 from ronda.framework.scan.count import count
@@ -51,6 +53,8 @@ class Scans(StepScans, AreaScans, SpectrumScans):
             time: seconds.
             counters: what to measure.
         """
+        if any(isinstance(one, Parted) for one in counters):
+            raise BadValue("ct: counts once, with all devices for the same time; part(…) is for scans")
         chosen = self.counters("ct", counters)
         exposure = exposure_time("ct", time)
         values = count(self.beamline, exposure, chosen)

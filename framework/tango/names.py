@@ -202,6 +202,7 @@ class MeasurementGroupAttribute(StrEnum):
 
     COUNTERS = "Counters"
     DISABLED = "Disabled"
+    CHAIN = "Chain"
 
 
 class MeasurementGroupCommand(StrEnum):
@@ -209,6 +210,7 @@ class MeasurementGroupCommand(StrEnum):
 
     ENABLE = "Enable"
     DISABLE = "Disable"
+    SET_CHAIN = "SetChain"
 
 
 class DetectorAttribute(StrEnum):

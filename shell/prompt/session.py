@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import calculated, sampling
+from ronda.framework.clients.part import part
 from ronda.framework.errors import BadValue
 from ronda.framework.nexus.definitions.registry import all_definitions
 from ronda.framework.policy.policy import DataPolicy
@@ -188,7 +189,7 @@ class ShellSession:
             *(data.newproposal, data.newsample, data.newcollection, data.newdataset),
             *(data.enddataset, data.endproposal, data.add_metadata, data.remove_metadata),
             *(one.declare for one in all_definitions()),
-            *(sampling, calculated, self.beamline.foreign_axis, self.last_error, self.load_scans),
+            *(sampling, calculated, part, self.beamline.foreign_axis, self.last_error, self.load_scans),
         ]
         return {command.__name__: command for command in bound}
 

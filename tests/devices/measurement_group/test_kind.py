@@ -76,6 +76,17 @@ def test_what_it_names_must_be_there(tmp_path, counters, disabled, told):
     assert problems(tmp_path, counters, disabled) == [told]
 
 
+def test_the_chain_names_counters_and_devices_that_are_there(tmp_path):
+    chain = "i0]\n        chain: {cam: {trigger: ct1, every: 10}, diode: {every: 2}}\n        baseline: {} #"
+    assert problems(tmp_path, "i0", chain) == []
+    chain = "i0]\n        chain: {cma: {every: 2}, cam: {trigger: ct2}}\n        baseline: {} #"
+    allowed = "which does not exist, must name a counter or a device; did you mean"
+    assert problems(tmp_path, "i0", chain) == [
+        f"a.yml:11:22: MG1: a name in chain is 'cma', {allowed} 'cam'?",
+        f"a.yml:11:49: cam: trigger is 'ct2', {allowed} 'ct1'?",
+    ]
+
+
 def test_it_takes_no_driver():
     with pytest.raises(ConfigurationError, match="a measurement group takes no driver; it names counters"):
         KIND.parameters(object)
@@ -85,7 +96,7 @@ def test_what_is_disabled_is_a_run_time_setting_and_members_change_while_it_runs
     (device,) = KIND.devices(
         "MG1", KIND.parameters(None).model_validate({"kind": "measurement_group", "counters": ["i0"]})
     )
-    assert (device.settings, device.live) == ({"disabled"}, {"counters", "disabled", "baseline"})
+    assert (device.settings, device.live) == ({"disabled", "chain"}, {"counters", "disabled", "chain", "baseline"})
 
 
 def test_the_groups_of_the_how_to_page_are_groups():
@@ -94,3 +105,6 @@ def test_the_groups_of_the_how_to_page_are_groups():
     devices = YAML(typ="safe").load(text)["servers"]["groups"]["devices"]
     entries = {name: KIND.parameters(None).model_validate(entry) for name, entry in devices.items()}
     assert list(entries) == ["MG1", "MG2"]
+    replaced = next(block for block in page.split("```yaml\n") if block.lstrip().startswith("MG3:")).partition("```")[0]
+    entry = KIND.parameters(None).model_validate(YAML(typ="safe").load(replaced)["MG3"])
+    assert (entry.chain["mca"].every, entry.chain["mca"].settings) == (10, {"preset": "live"})

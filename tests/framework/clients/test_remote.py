@@ -55,14 +55,14 @@ def test_after_a_failure_the_type_is_asked_for_again(axis):
 
 
 def test_devices_run_a_command_side_by_side(beamline):
-    side_by_side([beamline[name].remote for name in ("samx", "samy", "samz", "rot")], "AwaitRest", 0.0)
+    side_by_side([(beamline[name].remote, 0.0) for name in ("samx", "samy", "samz", "rot")], "AwaitRest")
 
 
 def test_one_that_fails_is_named_after_the_others_have_answered(beamline):
     absent = beamline.remote("nobody", "ronda/axis/nobody")
     samz = Remote("samz", beamline["samz"].remote.address, Counting)
     with pytest.raises((CommunicationFailed, NotFound), match="nobody"):
-        side_by_side([absent, samz], "AwaitRest", 0.0)
+        side_by_side([(absent, 0.0), (samz, 0.0)], "AwaitRest")
     assert samz.proxy.asked["command_inout_reply"] >= 1
 
 

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from ronda.devices.acquisition import Participation
+from ronda.devices.participation import Participation
 from ronda.framework.clients.counter import sampling
 from ronda.framework.errors import HardwareFault, RondaError
 from ronda.framework.scan.orders import Order
@@ -94,6 +94,6 @@ def test_one_that_does_not_try_again_fails_at_once(beamline):
 
 
 def test_one_that_never_comes_right_fails_when_its_time_is_over(beamline, monkeypatch):
-    monkeypatch.setattr("ronda.devices.acquisition.RETRY_LIMIT", 0.5)
+    monkeypatch.setattr("ronda.devices.participation.RETRY_LIMIT", 0.5)
     scan = take_part(beamline, Faulty("retry", failures=1000))
     assert scan.extent("faulty").end.kind == "failed"
