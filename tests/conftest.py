@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -143,6 +144,24 @@ class Beamline:
         from ronda.framework.host.process import marked
 
         return sorted(name for _, name, each in marked(self.folder / ".ronda" / "local") if not each.is_copy())
+
+
+@pytest.fixture
+def halt() -> Callable[[int], None]:
+    """`halt(pid)` stops a process (SIGSTOP) and returns when none of its threads runs: the signal alone only asks."""
+
+    def standing(pid: int) -> bool:
+        stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+        return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+    def stop(pid: int) -> None:
+        os.kill(pid, signal.SIGSTOP)
+        deadline = time.monotonic() + 60
+        while not standing(pid):
+            assert time.monotonic() < deadline, f"process {pid} runs on"
+            time.sleep(0.001)
+
+    return stop
 
 
 def _copy_demo(folder: Path) -> Path:

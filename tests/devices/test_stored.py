@@ -31,9 +31,9 @@ def lone(own_database, new_rig, simulate):
     return rig, rig.ready("lone"), process
 
 
-def test_a_setting_is_refused_while_the_database_is_away_and_nothing_changes(lone):
+def test_a_setting_is_refused_while_the_database_is_away_and_nothing_changes(lone, halt):
     rig, axis, database = lone
-    database.send_signal(signal.SIGSTOP)
+    halt(database.pid)
     try:
         failures: list[tango.DevFailed] = []
 

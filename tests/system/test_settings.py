@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,14 +143,16 @@ def test_a_file_that_is_wrong_is_refused_and_nothing_is_lost(own: Own, samx: Axi
     assert samx.diff() == {"velocity": (before, 0.5)}
 
 
-def test_without_the_agent_saving_is_refused_and_nothing_is_lost(own: Own, samx: Axis) -> None:
+def test_without_the_agent_saving_is_refused_and_nothing_is_lost(
+    own: Own, samx: Axis, halt: Callable[[int], None]
+) -> None:
     before = samx.velocity
     samx.velocity = 0.5
     supervisors = [
         identity for _, name, identity in marked(own.folder / ".ronda" / "local") if name in ("keeper", "agent")
     ]
     for identity in supervisors:
-        identity.signal(signal.SIGSTOP)
+        halt(identity.pid)
     try:
         with pytest.raises(ServiceFailed, match="samx: no agent of the beamline that runs the server motors answers"):
             samx.save()

@@ -316,11 +316,11 @@ def test_a_driver_that_fails_by_mistake_gives_a_sentence_and_no_traceback(rig, t
     program.end()
 
 
-def test_a_controller_that_is_halted_in_mid_move_ends_in_fault_and_is_found_again(frail):
+def test_a_controller_that_is_halted_in_mid_move_ends_in_fault_and_is_found_again(frail, halt):
     glass, simulators, _ = frail
     target = glass.Position + 6.0
     glass.Position = target
-    simulators.program.process.send_signal(signal.SIGSTOP)
+    halt(simulators.program.process.pid)
     try:
         wait_until(lambda: glass.state() == tango.DevState.FAULT, 60)
         assert "did not answer" in glass.status()

@@ -237,13 +237,13 @@ def test_a_writer_that_is_killed_again_and_again_loses_and_doubles_no_frame(
 
 
 def test_a_camera_that_is_killed_loses_no_frame_that_it_published(
-    stream, writer_process, camera_process, path, url, wait_for
+    stream, writer_process, camera_process, path, url, wait_for, halt
 ):
     writer = writer_process()
     scan = stream.open_scan(camera())
     scan.set_state(State.RUNNING)
     wait_for(path.exists, "the file is there")
-    os.kill(writer.pid, signal.SIGSTOP)
+    halt(writer.pid)
     first = camera_process(scan, 1000, 32, 0.001)
     wait_for(lambda: scan.extent("cam").length >= 20, "frames are published")
     first.kill()
@@ -287,7 +287,7 @@ def test_whatever_is_killed_each_frame_is_saved_once(
 
 
 def test_a_camera_that_is_stopped_or_cut_off_is_waited_for(
-    stream, start_writer, camera_process, path, wait_for, monkeypatch
+    stream, start_writer, camera_process, path, wait_for, halt, monkeypatch
 ):
     monkeypatch.setattr(reader, "find_ring", lambda name: None)
     monkeypatch.setattr("ronda.framework.stream.frames.client.ANSWER_SECONDS", 0.3)
@@ -296,7 +296,7 @@ def test_a_camera_that_is_stopped_or_cut_off_is_waited_for(
     process = camera_process(scan, 40, 64)
     assert process.stdout.readline()
     assert process.stdout.readline() == "sealed\n"
-    os.kill(process.pid, signal.SIGSTOP)
+    halt(process.pid)
     writer = start_writer()
     wait_for(lambda: "frame server at" in writer.status().sentence, "the writer tells what it waits for")
     assert writer.status().state == "held"
@@ -309,7 +309,7 @@ def test_a_camera_that_is_stopped_or_cut_off_is_waited_for(
 
 
 def test_a_ring_that_vanished_ends_in_exact_missing_ranges(
-    stream, writer_process, start_writer, camera_process, path, url, wait_for, monkeypatch
+    stream, writer_process, start_writer, camera_process, path, url, wait_for, halt, monkeypatch
 ):
     monkeypatch.setattr(saving_frames, "PATIENCE", 0.5)
     writer = writer_process()
@@ -317,7 +317,7 @@ def test_a_ring_that_vanished_ends_in_exact_missing_ranges(
     scan.set_state(State.RUNNING)
     first = camera_process(scan, 1000, 32, 0.002)
     wait_for(lambda: scan.acknowledged("writer")["cam"] >= 5, "the first frames are saved")
-    os.kill(writer.pid, signal.SIGSTOP)
+    halt(writer.pid)
     saved = scan.acknowledged("writer")["cam"]
     wait_for(lambda: scan.extent("cam").length >= saved + 10, "frames wait in the ring")
     for process in (first, writer):

@@ -136,11 +136,11 @@ def test_an_order_that_cannot_be_read_is_refused(line, text):
         line.card.command("ArmScan", text)
 
 
-def test_a_trigger_that_comes_after_its_expiry_is_not_measured(victim, wait_for):
+def test_a_trigger_that_comes_after_its_expiry_is_not_measured(victim, wait_for, halt):
     line = Line(victim.beamline, wait_for)
     line.arm()
     pid = victim.pid("counters")
-    os.kill(pid, signal.SIGSTOP)
+    halt(pid)
     line.line.fire(0, expiry=0.3)
     threading.Timer(1.0, os.kill, (pid, signal.SIGCONT)).start()
     end = line.wait_for_end()

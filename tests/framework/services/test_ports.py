@@ -37,6 +37,7 @@ def test_a_port_is_chosen_once_and_kept(file: Path) -> None:
 def test_a_port_that_another_beamline_keeps_is_not_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FIRST", 20000)
     monkeypatch.setattr(module, "LAST", 20002)
+    monkeypatch.setattr(module, "is_free", lambda address, port: True)  # whoever else uses the machine
     neighbours = Neighbours(tmp_path / "neighbours")
     one, other = (Ports(tmp_path / name, HERE, neighbours=neighbours) for name in ("one.json", "other.json"))
     chosen = {one.port("agent"), other.port("agent")}

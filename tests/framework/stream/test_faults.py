@@ -317,12 +317,12 @@ def test_what_redis_and_its_publisher_lost_together_is_measured_anew(own_redis, 
     assert next(i for block in reader.read(60) for i in block.indices) == 100  # what it has read it keeps
 
 
-def test_publisher_goes_on_after_redis_was_halted_for_longer_than_its_patience(own_redis, connect, one_channel):
+def test_publisher_goes_on_after_redis_was_halted_for_longer_than_its_patience(own_redis, connect, one_channel, halt):
     stream = connect(own_redis.url + "?socket_timeout=0.2", patience=0.5)
     scan = stream.open_scan(one_channel())
     publisher = scan.publisher("dev")
     publisher.publish({"x": 0})
-    own_redis.signal(signal.SIGSTOP)
+    halt(own_redis.process.pid)
     with pytest.raises(CommunicationFailed, match=r"gives no answer since 0\.5 s"):
         publisher.publish({"x": 1})
     own_redis.signal(signal.SIGCONT)
