@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import select
 import socket
@@ -10,7 +11,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ronda.framework.errors import CommunicationFailed, ConfigurationError, TimedOut
+from ronda.devices.log import brief, talk_of
+from ronda.framework.errors import CommunicationFailed, ConfigurationError, RondaError, TimedOut
 
 T = TypeVar("T")
 
@@ -49,6 +51,7 @@ class LineConnection:
         self._ending = ending
         self._encoding = encoding
         self._socket: socket.socket | None = None
+        self._talk_log = talk_of(instrument)
 
     def open(self) -> None:
         """Connect; an open connection is closed first.
@@ -124,6 +127,19 @@ class LineConnection:
         return self._talk(line, lambda connected: self._receive(connected, line, length))
 
     def _talk(self, line: str, exchange: Callable[[socket.socket], T]) -> T:
+        """Do an exchange, and write it into the log if somebody wants that."""
+        if not self._talk_log.isEnabledFor(logging.DEBUG):
+            return self._whole(line, exchange)
+        begun = time.monotonic()
+        try:
+            answer = self._whole(line, exchange)
+        except RondaError as error:
+            self._talk_log.debug("%s: %s", brief(line), error)
+            raise
+        self._talk_log.debug("%s -> %s, %.1f ms", brief(line), brief(answer), 1000 * (time.monotonic() - begun))
+        return answer
+
+    def _whole(self, line: str, exchange: Callable[[socket.socket], T]) -> T:
         """Do an exchange; after one that failed nobody knows what comes next, so the connection is closed then."""
         if self._socket is None:
             raise CommunicationFailed(f"{self._who} was asked {_short(line)} while not connected")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,6 +14,7 @@ import tango
 import tango.server
 
 from ronda.devices.attributes import limit_properties
+from ronda.devices.log import brief, talk_of
 from ronda.devices.process import Process
 from ronda.devices.settings import Settings
 from ronda.framework.config.parameters import Parameters
@@ -46,8 +48,15 @@ def _answers(method: Callable[..., T], *, always: bool = False) -> Callable[...,
         try:
             if not always:
                 device.require_open()
-            return method(device, *arguments)
+            if not device.talk.isEnabledFor(logging.DEBUG):
+                return method(device, *arguments)
+            begun = time.monotonic()
+            answer = method(device, *arguments)
+            call = f"{method.__name__}({', '.join(map(brief, arguments))})"
+            device.talk.debug("%s -> %s, %.1f ms", call, brief(answer), 1000 * (time.monotonic() - begun))
+            return answer
         except RondaError as error:
+            device.talk.debug("%s: %s", method.__name__, error)
             raise to_dev_failed(error, device.get_name()) from error
         except Exception as error:
             device.log.exception(f"{method.__name__} failed")
@@ -103,6 +112,7 @@ class RondaDevice(tango.server.Device):
         process: what it shares with the other devices of its server; bound when the server starts.
         place: keys of the configuration that are no parameters but say where the device belongs, beside those above.
         label: its name in YAML.
+        talk: the log of all that clients ask and get, which is written while they want it.
         settings: what it goes by; None as long as its configuration is wrong.
         is_open: whether it works; False while its configuration is wrong.
         changing: held while settings change. Take it only inside `wait`, or Tango's own lock may wait for it.
@@ -114,6 +124,7 @@ class RondaDevice(tango.server.Device):
 
     label: str
     log: Any
+    talk: logging.Logger
     settings: Settings[Any] | None
     is_open: bool
     configuration: Mapping[str, Any]
@@ -156,6 +167,7 @@ class RondaDevice(tango.server.Device):
         super().init_device()
         self.label = self.get_name().rpartition("/")[2]
         self.log = structlog.get_logger().bind(device=self.label)
+        self.talk = talk_of(self.label)
         self.settings = None
         self.is_open = False
         self.changing = threading.RLock()
@@ -167,6 +179,7 @@ class RondaDevice(tango.server.Device):
         try:
             self.configuration = self.process.stored.configuration(self.get_name())
             self.label = str(self.configuration.get(NAME, self.label))
+            self.talk = talk_of(self.label)
             parameters = self._parameters(self.configuration)
             model = self.model(self.configuration)
             self.settings = Settings.check(model, self.label, parameters, self.process.stored.settings(self.get_name()))
@@ -174,6 +187,7 @@ class RondaDevice(tango.server.Device):
                 self.log.warning(sentence)
             self.opened()
             self.is_open = True
+            self.process.heed(self)
         except RondaError as error:
             self.log.error(str(error))  # noqa: TRY400 - it is a sentence, the traceback says nothing more
             self.show(tango.DevState.FAULT, str(error))
@@ -220,6 +234,12 @@ class RondaDevice(tango.server.Device):
         self.log.info("configuration applied")
 
     # -- tools
+
+    def heed_log_level(self) -> None:
+        """Write all that passes into the log while Tango's level of it is DEBUG, which clients may set."""
+        level = logging.DEBUG if self.get_logger().is_debug_enabled() else logging.INFO
+        if self.talk.level != level:
+            self.talk.setLevel(level)
 
     def require_open(self) -> None:
         """Refuse what needs a valid configuration.

@@ -52,6 +52,13 @@ class Cared(Protocol):
         """End."""
 
 
+class Logging(Protocol):
+    """A device whose clients may ask for more in the log."""
+
+    def heed_log_level(self) -> None:
+        """Called about every second: look whether they do."""
+
+
 class Process:
     """Given to each device of a server when it starts. Links begin to connect when the server is ready."""
 
@@ -59,6 +66,7 @@ class Process:
         """Nothing runs yet."""
         self.stored = stored
         self._links: list[Link | Cared] = []
+        self._logging: list[Logging] = []
         self._shared: dict[tuple[type, str], Any] = {}
         self._lock = threading.Lock()
         self._started = False
@@ -79,6 +87,12 @@ class Process:
             started = self._started
         if started:
             link.start()
+
+    def heed(self, device: Logging) -> None:
+        """Look for the level of its log that clients want, from now on."""
+        with self._lock:
+            if device not in self._logging:
+                self._logging.append(device)
 
     def close(self, link: Link | Cared) -> None:
         """Disconnect a link."""
@@ -129,6 +143,8 @@ class Process:
             while True:
                 time.sleep(CHECK_PERIOD)
                 with self._lock:
-                    links = list(self._links)
+                    links, devices = list(self._links), list(self._logging)
                 for link in links:
                     link.check()
+                for device in devices:
+                    device.heed_log_level()

@@ -52,6 +52,7 @@ class Beamline:
         make_proxy: makes clients of Tango devices.
         objects: Axis, Counter or Device by name in YAML; `refresh` reads them again.
         configurations: what the YAML files say of each device, by its name in lower case.
+        servers: the Tango server of each device, `Ronda/BEAMLINE-SERVER`, by the device's Tango name in lower case.
         dry: why axes do not move now, in a dry run; empty if they do.
         numbered: where the number of the last scan on disk is known, see `ronda.framework.scan.numbering`.
         settings_of: the settings of devices that measure, by address, see `ronda.framework.scan.detector_settings`.
@@ -70,6 +71,7 @@ class Beamline:
         self.make_proxy = make_proxy
         self.objects: Mapping[str, Axis | Counter | Device] = {}
         self.configurations: Mapping[str, Mapping[str, Any]] = {}
+        self.servers: Mapping[str, str] = {}
         self.dry = ""
         self.numbered: set[tuple[str, ...]] = set()
         self.settings_of: dict[str, list[Quantity]] = {}
@@ -126,10 +128,7 @@ class Beamline:
         Raises:
             ServiceFailed: it does not answer.
         """
-        try:
-            registered = Registry(self.tango_host, self.name).read()
-        except tango.DevFailed as failed:
-            raise self._no_database() from failed
+        registered = self.registered()
         found: dict[str, Axis | Counter | Device] = {}
         channels: list[Counter] = []
         for device in registered.values():
@@ -139,9 +138,21 @@ class Beamline:
         for channel in channels:
             self._add_counter(found, channel)
         self.objects = found
+        self.servers = {device.name.lower(): device.server for device in registered.values()}
         self.configurations = {
             device.name.rpartition("/")[2].lower(): device.configuration for device in registered.values()
         }
+
+    def registered(self) -> dict[str, Registered]:
+        """What the Tango database holds of its devices now, by Tango name in lower case.
+
+        Raises:
+            ServiceFailed: it does not answer.
+        """
+        try:
+            return Registry(self.tango_host, self.name).read()
+        except tango.DevFailed as failed:
+            raise self._no_database() from failed
 
     def renew_counters(self, detector: Detector) -> None:
         """Ask a detector what it measures now: regions come and go at run time, also by other clients.

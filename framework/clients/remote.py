@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -24,6 +25,13 @@ UNSPECIFIED = "Not specified"
 
 ANSWER_LIMIT = 3.5
 """Seconds after which a command that was only asked for is given up: a little more than Tango itself waits."""
+
+
+TALK = "ronda.client"
+"""Logger that hears at level DEBUG of each call to a device; below it stands one for each device, by its name."""
+
+LONGEST = 200
+"""Characters of what was asked, in the log."""
 
 
 class Remote:
@@ -52,6 +60,7 @@ class Remote:
         self._written: dict[str, Any] = {}
         self._takes: dict[str, Any] = {}
         self._green = False
+        self._talk = logging.getLogger(f"{TALK}.{name}")
 
     @property
     def device(self) -> str:
@@ -71,15 +80,15 @@ class Remote:
 
     def state(self) -> str:
         """State, as Tango spells it: `ON`, `MOVING` …"""
-        return str(self._do(lambda: self.proxy.state()))
+        return str(self._do(lambda: self.proxy.state(), "State"))
 
     def status(self) -> str:
         """What the device says about its state."""
-        return str(self._do(lambda: self.proxy.status()))
+        return str(self._do(lambda: self.proxy.status(), "Status"))
 
     def read(self, attribute: str) -> Any:
         """The value of an attribute; None while the device has none."""
-        return self._do(lambda: self.proxy.read_attribute(attribute)).value
+        return self._do(lambda: self.proxy.read_attribute(attribute), attribute).value
 
     def read_many(self, attributes: Sequence[str]) -> list[Any]:
         """The values of several attributes, in one exchange; the first that fails is raised."""
@@ -87,7 +96,7 @@ class Remote:
         def read() -> list[Any]:
             return [answer.value for answer in self.proxy.read_attributes(list(attributes))]
 
-        return self._do(read)
+        return self._do(read, *attributes)
 
     def read_some(self, attributes: Sequence[str]) -> dict[str, Any]:
         """The values of those attributes that the device has and can tell, in one exchange."""
@@ -96,7 +105,7 @@ class Remote:
             answers = zip(attributes, self.proxy.read_attributes(list(attributes)), strict=True)
             return {name: answer.value for name, answer in answers if not answer.has_failed}
 
-        return self._do(read)
+        return self._do(read, *attributes)
 
     def properties(self, names: Sequence[str]) -> dict[str, list[str]]:
         """Properties that the Tango database holds for the device; an empty list for one that is not there."""
@@ -121,7 +130,7 @@ class Remote:
                 raise
             self._written[attribute] = described  # not after a failure: the device may be another one by now
 
-        self._do(write)
+        self._do(write, attribute, "=", value)
 
     def _outside(self, attribute: str, value: Any) -> RondaError:
         shown = self.proxy.get_attribute_config(attribute)
@@ -135,7 +144,7 @@ class Remote:
     def command(self, name: str, argument: Any = None) -> Any:
         """Run a command; returns what it answers. The type that it takes is asked for once only, as in `write`."""
         if argument is None:
-            return self._do(lambda: self._to_the_end(self.proxy.command_inout, name))
+            return self._do(lambda: self._to_the_end(self.proxy.command_inout, name), name)
 
         def run() -> Any:
             packed = self._packed(name, argument)
@@ -144,7 +153,7 @@ class Remote:
             self._takes[name] = takes  # as in `write`
             return answer
 
-        return self._do(run)
+        return self._do(run, name, argument)
 
     def attributes(self) -> Any:
         """Tango's descriptions of all attributes."""
@@ -156,7 +165,9 @@ class Remote:
 
     def begin(self, name: str, argument: Any) -> int:
         """Ask for a command; returns a number for `answered`."""
-        return int(self._do(lambda: self.proxy.command_inout_asynch(name, self._packed(name, argument))))
+        return int(
+            self._do(lambda: self.proxy.command_inout_asynch(name, self._packed(name, argument)), name, argument)
+        )
 
     def answered(self, request: int) -> bool:
         """Whether a command has been answered; raises what it failed with."""
@@ -195,11 +206,19 @@ class Remote:
         finally:
             pending.wait(ANSWER_LIMIT)
 
-    def _do(self, action: Callable[[], T]) -> T:
+    def _do(self, action: Callable[[], T], *what: object) -> T:
+        """Make a call, and log what it asked and how long it took if somebody wants that."""
+        begun = time.monotonic()
         try:
-            return action()
+            answer = action()
         except tango.DevFailed as failed:
-            raise self._told(failed) from failed
+            told = self._told(failed)
+            self._talk.debug("%s: %s", " ".join(map(str, what)), told)
+            raise told from failed
+        if what and self._talk.isEnabledFor(logging.DEBUG):
+            asked = " ".join(map(str, what))[:LONGEST]
+            self._talk.debug("%s, %.1f ms", asked, 1000 * (time.monotonic() - begun))
+        return answer
 
     def _told(self, failed: tango.DevFailed) -> RondaError:
         """The error in our words; it begins with who."""

@@ -89,7 +89,8 @@ def device_class(agent: Agent) -> type[Device]:
             name = which[0] if which else ""
             self._require(name, [*agent.processes, AGENT, KEEPER])
             count = int(which[1]) if len(which) > 1 and which[1].isdigit() else 20
-            return last_lines(agent.layout.folders.logs / f"{name}.log", min(count, MOST_LINES))
+            found = last_lines(agent.layout.folders.logs / f"{name}.log", min(count, MOST_LINES))
+            return [line.encode("latin-1", "replace").decode("latin-1") for line in found]  # no more goes over Tango
 
         @command(
             dtype_in=[str],

@@ -27,6 +27,7 @@ from ronda.shell.prompt.namespace import Namespace
 from ronda.shell.prompt.own_scans import OwnScans
 from ronda.shell.verbs.asking import AskingCommands
 from ronda.shell.verbs.cleanup import CleanupCommands, Restore
+from ronda.shell.verbs.debugging import DebuggingCommands
 from ronda.shell.verbs.listing import ListingCommands
 from ronda.shell.verbs.measuring import ActiveMeasurementGroup
 from ronda.shell.verbs.motion import MotionCommands
@@ -76,6 +77,7 @@ class ShellSession:
         self._positions = PositionCommands(beamline, console)
         self._listing = ListingCommands(beamline, console)
         self._states = StateCommands(beamline, console)
+        self._debugging = DebuggingCommands(beamline, console, os.environ)
         self._shutters = ShutterCommands(beamline, console)
         self._typing = TypingCommands(console, os.environ)
         self._scripts = ScriptCommands(
@@ -176,6 +178,7 @@ class ShellSession:
             *(positions.wa, positions.wu, positions.wm),
             *self._listing.commands(),
             *self._states.commands(),
+            *self._debugging.commands(),
             *(motion.mv, motion.mvr, motion.mvd, motion.umv, motion.umvr, motion.move),
             *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
             *CleanupCommands(motion).commands(),

@@ -62,9 +62,20 @@ class ListingCommands:
             pattern,
         )
 
+    def lsconfig(self, pattern: str = "*") -> None:
+        """List devices with driver, server, and what was set at run time and wins over YAML: lsconfig("s*")."""
+        rows = []
+        for one in self._beamline.registered().values():
+            keys = one.configuration
+            name = str(keys.get("name") or one.alias or one.name)
+            changed = ", ".join(f"{key} {value!r}" for key, value in one.runtime_settings.items())
+            driver = str(keys.get("driver") or keys.get("calculation") or "")
+            rows.append((name, one.tango_class, driver, one.server.partition("-")[2], changed))
+        self._list(("name", "class", "driver", "server", "set at run time"), rows, pattern)
+
     def commands(self) -> list[Callable[..., None]]:
         """All of them."""
-        return [self.lsmot, self.lscnt, self.lsmg, self.lsobj]
+        return [self.lsmot, self.lscnt, self.lsmg, self.lsobj, self.lsconfig]
 
     def _list(self, titles: Iterable[str], rows: Sequence[tuple[str, ...]], pattern: str = "*") -> None:
         if not isinstance(pattern, str):

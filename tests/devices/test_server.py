@@ -137,6 +137,31 @@ def test_the_log_has_one_line_for_each_event_with_time_level_and_device(mixed, r
     assert "velocity=1.0" in setting
 
 
+def test_what_passes_is_in_the_log_while_tangos_level_of_it_is_debug(mixed, rig):
+    axis, controller = rig.ready("mx"), rig.ready("mcm")
+
+    def talk():
+        axis.Velocity = 1.5
+        return [line for line in mixed.log.read_text().splitlines() if "[debug" in line]
+
+    def has_begun():
+        found = talk()
+        return any("device=mx" in line for line in found) and any("device=mcm" in line for line in found)
+
+    try:
+        for proxy in (axis, controller):
+            proxy.set_logging_level(5)
+        wait_until(has_begun)
+    finally:
+        for proxy in (axis, controller):
+            proxy.set_logging_level(3)
+    asked = next(line for line in talk() if "device=mx" in line and "1.5" in line)
+    assert "velocity" in asked
+    assert "ms" in asked
+    assert any("-> ['OK" in line for line in talk() if "device=mcm" in line)
+    wait_until(lambda: len(talk()) == len(talk()))
+
+
 def refusal(rig, server, **environment):
     """What a server that cannot start says on the ready pipe; it must be gone with status 1."""
     program = rig.launch(server, **environment)

@@ -12,7 +12,18 @@ from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.remote import Remote
 from ronda.framework.errors import BadValue, NotFound
+from ronda.framework.host.entries import Registered
 from ronda.shell.verbs.listing import ListingCommands
+
+MOTOR = Registered(
+    "demo/axis/samx",
+    "samx",
+    "Axis",
+    "Ronda/demo-motors",
+    {"name": "samx", "driver": "icepap"},
+    {"velocity": 1.5},
+)
+WRITER = Registered("demo/writer/nexus", None, "NexusWriter", "Ronda/demo-writer")
 
 
 def no_connection(address):
@@ -40,6 +51,7 @@ def beamline():
         axes=lambda: [one for one in objects.values() if isinstance(one, Axis)],
         counters=lambda: [one for one in objects.values() if isinstance(one, Counter)],
         groups=lambda: groups,
+        registered=lambda: {one.name: one for one in (MOTOR, WRITER)},
         active_group=SimpleNamespace(get=lambda: groups[1]),
     )
 
@@ -81,6 +93,14 @@ def test_the_active_group_is_marked(commands, output):
 def test_everything_has_a_kind(commands, output):
     commands.lsobj("[ir]*")
     assert rows(output)[1:] == [["i0", "counter"], ["ratio", "counter"], ["rot", "axis", "demo/axis/rot"]]
+
+
+def test_the_configuration_tells_driver_server_and_what_was_set_at_run_time(commands, output):
+    commands.lsconfig()
+    assert rows(output)[1:] == [
+        ["demo/writer/nexus", "NexusWriter", "writer"],
+        ["samx", "Axis", "icepap", "motors", "velocity", "1.5"],
+    ]
 
 
 def test_a_pattern_that_nothing_matches_is_refused(commands):
