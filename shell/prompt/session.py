@@ -38,6 +38,7 @@ from ronda.shell.verbs.scripts import ScriptCommands
 from ronda.shell.verbs.shutters import ShutterCommands
 from ronda.shell.verbs.states import StateCommands
 from ronda.shell.verbs.steering import SteeringCommands
+from ronda.shell.verbs.tweaking import TweakCommands
 from ronda.shell.verbs.typing import TypingCommands
 
 if TYPE_CHECKING:
@@ -183,6 +184,7 @@ class ShellSession:
             *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
             *CleanupCommands(motion).commands(),
             *AskingCommands(self._console).commands(),
+            *TweakCommands(self._console).commands(),
             *(self._shutters.shopen, self._shutters.shclose),
             *scans.commands(),
             *self._typing.commands(),

@@ -64,7 +64,7 @@ class MotionCommands:
 
     def jog(self, axis: Axis, velocity: float) -> None:
         """Let an axis move at a velocity until Ctrl-C, its limit or a limit switch: jog(samx, -0.5)."""
-        one, number = as_axis("jog", axis), _number("jog", velocity)
+        one, number = as_axis("jog", axis), as_number("jog", velocity)
         with Hold([one.remote], f"jog({one.name}, {number:.10g})"):
             one.jog(number)
             one.until_rest()
@@ -190,7 +190,7 @@ def _pairs(verb: str, arguments: Sequence[Axis | float]) -> Moves:
     if not arguments or len(arguments) % 2:
         raise BadValue(f"{verb}: takes an axis and a number, or several such pairs, as in {verb}(samx, 1.5)")
     moves = [
-        (as_axis(verb, axis), _number(verb, number))
+        (as_axis(verb, axis), as_number(verb, number))
         for axis, number in zip(arguments[::2], arguments[1::2], strict=True)
     ]
     names = [axis.name for axis, _ in moves]
@@ -211,7 +211,12 @@ def as_axis(verb: str, thing: object) -> Axis:
     return thing
 
 
-def _number(verb: str, thing: object) -> float:
+def as_number(verb: str, thing: object) -> float:
+    """What was given as a number.
+
+    Raises:
+        BadValue: it is something else.
+    """
     if isinstance(thing, (str, bytes, bool)) or not isinstance(thing, SupportsFloat):
         raise BadValue(f"{verb}: {thing!r} is not a number")
     return float(thing)
