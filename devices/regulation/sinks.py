@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any, Protocol
@@ -21,6 +22,12 @@ from ronda.framework.tango.names import AxisAttribute, AxisCommand
 
 ANSWER_LIMIT = 2.5
 """Seconds that a write may take; Tango clients give up after 3."""
+
+STOP_LIMIT = 1.5
+"""Seconds that an axis may take to stand still before it goes to its safe position; then it is tried again."""
+
+LOOK_PERIOD = 0.01
+"""Seconds between two looks whether it stands."""
 
 
 class Sink(Protocol):
@@ -214,9 +221,14 @@ class _Axis:
         self._zero = self._target if self._parameters.moves == "relative" else 0.0
 
     def stop(self) -> None:
-        if self._remote.state() == "MOVING":
-            self._remote.command(AxisCommand.STOP)
-            self._remote.command(AxisCommand.AWAIT_REST)
+        if self._remote.state() != "MOVING":
+            return
+        self._remote.command(AxisCommand.STOP)
+        deadline = time.monotonic() + STOP_LIMIT
+        while self._remote.state() == "MOVING":
+            if time.monotonic() > deadline:
+                raise TimedOut(f"{self._remote.name}: still moves {STOP_LIMIT:g} s after it was stopped")
+            time.sleep(LOOK_PERIOD)
 
     def write(self, value: float) -> float:
         target = value + self._zero
