@@ -22,7 +22,7 @@ def oven(rig, simulate):
         "heat",
         {
             "hot": controller(simulators.address("oven"), **parts),
-            "temp": soft_loop("probe", "heater", on_failure={"tolerate": 0.2}),
+            "temp": soft_loop("probe", "heater", deadband=1.0, on_failure={"tolerate": 0.2}),
         },
     )
     rig.start("heat")
@@ -41,17 +41,22 @@ def temp(oven):
     return proxy
 
 
+def warmer(temp):
+    """A setpoint near above the input: the oven heats faster than it cools."""
+    return round(temp.Input) + 3
+
+
 def test_writing_a_setpoint_regulates_and_is_moving_until_it_is_reached(temp, oven, truth):
-    temp.Setpoint = 320.0
+    temp.Setpoint = 300.0
     assert temp.state() == MOVING
     wait_until(lambda: temp.state() == ON, "the setpoint is reached")
     assert temp.IsInDeadband
-    assert truth(oven[1])["sensor"] == pytest.approx(320.0, abs=0.5)
-    assert temp.status() == "temp: regulating at 320.000 K"
+    assert truth(oven[1])["sensor"] == pytest.approx(300.0, abs=2.0)
+    assert temp.status() == "temp: regulating at 300.000 K"
 
 
 def test_off_brings_the_heater_to_its_safe_value_and_stop_does_not(temp, oven, truth):
-    temp.Setpoint = 320.0
+    temp.Setpoint = warmer(temp)
     wait_until(lambda: temp.IsInDeadband, "the setpoint is near")
     temp.Stop()
     assert temp.IsRegulating
@@ -83,15 +88,30 @@ def test_a_setpoint_outside_its_limits_is_refused_and_nothing_changes(temp):
 
 
 def test_gains_survive_and_do_not_let_the_output_jump(temp, oven, truth):
-    temp.Setpoint = 330.0
-    wait_until(lambda: temp.state() == ON, "the setpoint is reached")
+    temp.Deadband = 0.2
+    temp.Setpoint = warmer(temp)
+    wait_until(lambda: temp.state() == ON, "it is at rest")
     before = truth(oven[1])["output"]
     temp.Kp = 12.0
     cycles = temp.Cycles
     wait_until(lambda: temp.Cycles >= cycles + 2, "two cycles")
     assert truth(oven[1])["output"] == pytest.approx(before, abs=3.0)
     assert temp.Kp == 12.0
-    temp.Kp = 6.0
+    temp.Kp, temp.Deadband = 6.0, 1.0
+
+
+def test_on_off_switches_the_heater_all_the_way_and_pid_takes_over_from_there(temp, oven, truth):
+    temp.Mode = "on_off"
+    temp.Setpoint = warmer(temp)
+    try:
+        seen = set()
+        wait_until(lambda: seen.add(truth(oven[1])["output"]) or {0.0, 100.0} <= seen, "it is on, and off")
+        assert seen == {0.0, 100.0}
+    finally:
+        temp.Mode = "pid"
+    wait_until(lambda: 0.0 < truth(oven[1])["output"] < 100.0, "the PID drives it")
+    with pytest.raises(tango.DevFailed, match="temp: has no mode 'fuzzy'; it has pid, on_off, manual"):
+        temp.Mode = "fuzzy"
 
 
 def test_by_hand_the_output_is_where_one_says_and_back_without_a_jump(temp, oven, truth):
@@ -107,7 +127,7 @@ def test_by_hand_the_output_is_where_one_says_and_back_without_a_jump(temp, oven
 
 def test_a_broken_sensor_brings_the_heater_to_safety_and_it_goes_on_when_repaired(temp, oven, truth):
     simulators = oven[1]
-    temp.Setpoint = 330.0
+    temp.Setpoint = warmer(temp)
     wait_until(lambda: temp.Output > 1, "it heats")
     simulators.ask(do="fault", instrument="oven", axis=1, fault="sensor")
     wait_until(lambda: temp.state() == ALARM, "the fault is told")
@@ -120,7 +140,7 @@ def test_a_broken_sensor_brings_the_heater_to_safety_and_it_goes_on_when_repaire
 
 def test_a_controller_that_is_switched_off_and_on_again_is_regulated_again(temp, oven, truth):
     simulators = oven[1]
-    temp.Setpoint = 330.0
+    temp.Setpoint = warmer(temp)
     wait_until(lambda: temp.Output > 1, "it heats")
     simulators.ask(do="fault", instrument="oven", axis=1, fault="power")
     wait_until(lambda: temp.state() == ALARM, "the loss is told")
@@ -130,22 +150,24 @@ def test_a_controller_that_is_switched_off_and_on_again_is_regulated_again(temp,
 
 
 def test_a_program_is_followed_and_told_and_stop_ends_it(temp):
-    temp.Setpoint = 305.0
+    start = warmer(temp)
+    temp.Setpoint = start
     wait_until(lambda: temp.state() == ON, "the start is reached")
-    steps = [{"to": 307, "rate": 240, "soak": 0.2}, {"to": 305, "rate": 240, "soak": 3600}]
+    steps = [{"to": start + 2, "rate": 240, "soak": 0.2}, {"to": start, "rate": 240, "soak": 3600}]
     temp.RunProgram(json.dumps({"steps": steps}))
     assert temp.state() == MOVING
-    assert json.loads(temp.Program)["steps"][0]["to"] == 307
-    wait_until(lambda: "program, round 1 of 1, step 2 soaks to 305 K" in temp.status(), "the last step")
+    assert json.loads(temp.Program)["steps"][0]["to"] == start + 2
+    wait_until(lambda: f"program, round 1 of 1, step 2 soaks to {start} K" in temp.status(), "the last step")
     assert json.loads(temp.ProgramStep)["soaking"]
     temp.Stop()
-    assert (temp.Program, temp.state(), temp.Setpoint) == ("", ON, 305.0)
+    assert (temp.Program, temp.state(), temp.Setpoint) == ("", ON, start)
 
 
 def test_a_program_that_ends_leaves_the_loop_at_its_last_setpoint(temp):
-    temp.RunProgram(json.dumps({"steps": [{"to": 307, "rate": 2400}], "repeats": 2}))
+    end = warmer(temp)
+    temp.RunProgram(json.dumps({"steps": [{"to": end, "rate": 2400}], "repeats": 2}))
     wait_until(lambda: temp.state() == ON, "the end")
-    assert (temp.Program, temp.Setpoint) == ("", 307.0)
+    assert (temp.Program, temp.Setpoint) == ("", end)
 
 
 def test_what_is_no_program_is_refused(temp):
