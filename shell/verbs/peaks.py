@@ -12,6 +12,7 @@ from ronda.framework.clients.counter import Counter
 from ronda.framework.scan.analysis.fits import Fit
 from ronda.framework.scan.analysis.history import History
 from ronda.framework.scan.analysis.results import Place, Results
+from ronda.shell.verbs.plotting import Selection
 
 Which = Counter | str | None
 Over = Axis | str | None
@@ -24,10 +25,18 @@ class PeakCommands:
         history: the scans of the session.
         console: where they print.
         is_dry: whether there is a dry run, in which nothing moves.
+        selection: which counters are looked at if none is given.
     """
 
-    def __init__(self, history: History, console: Console, is_dry: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        history: History,
+        console: Console,
+        is_dry: Callable[[], bool] = lambda: False,
+        selection: Selection | None = None,
+    ) -> None:
         self._history = history
+        self._selection = selection or Selection()
         self._is_dry = is_dry
         self._console = console
 
@@ -57,17 +66,20 @@ class PeakCommands:
     def fwhm(self, counter: Which = None, axis: Over = None) -> float:
         """The full width at half maximum in the last scan: fwhm(), fwhm(diode)."""
         scan = self._scan()
+        counter = self._selection.counter(scan, counter)
         width = scan.fwhm(counter, axis)
         self._say(f"{scan.label}, {scan.signal(counter)}")
         return width
 
     def fit(self, shape: str = "gauss", counter: Which = None, axis: Over = None, background: str = "constant") -> Fit:
         """Fit the last scan by gauss, lorentz, pseudo_voigt or erf: fit(), fit("erf", diode, background="linear")."""
-        return self._scan().fit(shape, counter, axis, background)
+        scan = self._scan()
+        return scan.fit(shape, self._selection.counter(scan, counter), axis, background)
 
     def where(self, counter: Which = None) -> None:
         """Say where the axes of the last scan stand now, and what it measured there."""
-        self._say(self._scan().where(counter))
+        scan = self._scan()
+        self._say(scan.where(self._selection.counter(scan, counter)))
 
     def goto_cen(self, counter: Which = None, axis: Over = None) -> Place:
         """Move the axes of the last scan to its cen: goto_cen(), goto_cen(diode), goto_cen(diode, samy)."""
@@ -91,6 +103,7 @@ class PeakCommands:
 
     def _look(self, what: str, counter: Which, axis: Over) -> Place:
         scan = self._scan()
+        counter = self._selection.counter(scan, counter)
         place: Place = getattr(scan, what)(counter, axis)
         self._say(f"{scan.label}, {scan.signal(counter)}")
         return place
@@ -100,6 +113,7 @@ class PeakCommands:
             self._say(f"goto_{what}: only the scan itself will tell where that is")
             return {}
         scan = self._scan()
+        counter = self._selection.counter(scan, counter)
         place = scan.go(what, counter, axis)
         places = place if isinstance(place, dict) else {self._name(scan, axis): place}
         units = scan.contents().axes

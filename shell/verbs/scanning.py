@@ -19,6 +19,7 @@ from ronda.framework.stream.description import State
 from ronda.shell.displays.counts import counts_table
 from ronda.shell.displays.watch import Watch
 from ronda.shell.verbs.peaks import PeakCommands
+from ronda.shell.verbs.plotting import PlotCommands, Selection
 
 STOP_TIME = 20.0
 """Seconds that scans have to end at the end of a session."""
@@ -38,7 +39,9 @@ class ScanCommands:
         self._watch = Watch(console)
         self._scans = Scans(beamline, user=_user(), observers=[self._watch])
         self._scans.spawn = _in_greenlet
-        self._peaks = PeakCommands(self._scans.history, console, lambda: self._scans.dry is not None)
+        selection = Selection()
+        self._peaks = PeakCommands(self._scans.history, console, lambda: self._scans.dry is not None, selection)
+        self._plots = PlotCommands(self._scans.history, selection, console)
 
     @property
     def history(self) -> History:
@@ -83,6 +86,7 @@ class ScanCommands:
             *(scans.lookupscan, scans.pointscan, scans.logscan, scans.amesh, scans.dmesh),
             scans.xas_scan,
             *self._peaks.commands(),
+            *self._plots.commands(),
             *(scans.lineup, scans.spiral, scans.rel_spiral, scans.spiral_fermat, scans.rel_spiral_fermat, scans.rockit),
         ]
 

@@ -18,6 +18,7 @@ from ronda.framework.errors import BadValue, NotFound, NotReady, OutOfRange
 from ronda.framework.nexus import words
 from ronda.framework.scan.analysis.curve import Curve
 from ronda.framework.scan.analysis.fits import Fit, fit
+from ronda.framework.scan.analysis.points import Column, Points
 from ronda.framework.stream.description import Description
 
 Array = npt.NDArray[Any]
@@ -147,6 +148,27 @@ class Results:
             raise BadValue(f"{who}: the points cover an area, and this is no curve; peak(), trough() and com() do")
         (x, y) = self._together(over, signal)
         return Curve.of(x, y, who)
+
+    def points(self, *counters: Counter | str, axis: Axis | str | None = None) -> Points:
+        """The points that there are now, for a plot.
+
+        Args:
+            counters: which; the first of the scan if none is given.
+            axis: over which; the first that moves if None, two if the points cover an area, the time if nothing moves.
+        """
+        contents = self.contents()
+        signals = [self._counter(counter, contents) for counter in counters or [None]]
+        if contents.area and axis is None and len(contents.axes) > 1:
+            over = list(contents.axes)[:2]
+        else:
+            over = [self._axis(axis, contents)]
+        units = {ELAPSED: "s", **contents.axes, **contents.counters}
+        columns = [
+            Column(name, units[name], values)
+            for name, values in zip([*over, *signals], self._together(*over, *signals), strict=True)
+        ]
+        title = str(getattr(self, "title", ""))
+        return Points(f"{self.label}  {title}".rstrip(), tuple(columns[: len(over)]), tuple(columns[len(over) :]))
 
     def peak(self, counter: Counter | str | None = None, axis: Axis | str | None = None) -> Place:
         """Where the value is highest."""

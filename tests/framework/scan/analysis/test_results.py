@@ -145,12 +145,18 @@ def test_all_axes_of_a_scan_go_to_its_peak(scans, beamline, at_pinhole):
     assert mesh.com()["samy"] == pytest.approx(PINHOLE[0], abs=0.1)
     with pytest.raises(BadValue, match="the points cover an area, and this is no curve"):
         mesh.cen()
+    points = mesh.points()
+    assert [column.title for column in (*points.axes, *points.counters)] == ["samy [mm]", "samz [mm]", "diode [count]"]
+    assert points.axes[1].places().max() == 2
+    assert {len(column.values) for column in (*points.axes, *points.counters)} == {15}
+    assert [column.name for column in mesh.points(axis="samz").axes] == ["samz"]
 
     line = scans.a2scan("samy", -0.2, 0.4, "samz", PINHOLE[1], PINHOLE[1], 8, 0.02, "diode", save=False)
     assert line.cen() == {
         "samy": pytest.approx(PINHOLE[0], abs=0.1),
         "samz": pytest.approx(PINHOLE[1], abs=1e-3),
     }
+    assert [column.name for column in line.points("diode").axes] == ["samy"]
 
 
 def test_scans_run_beside_one_another_if_they_share_no_device(scans, wait_for):

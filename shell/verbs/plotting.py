@@ -1,0 +1,149 @@
+"""Looking at scans: which counters are looked at, a plot in the terminal, a picture in a file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from ronda.framework.clients.axis import Axis
+from ronda.framework.clients.counter import Counter
+from ronda.framework.errors import BadValue, RondaError
+from ronda.framework.scan.analysis.history import History
+from ronda.framework.scan.analysis.points import Points
+from ronda.framework.scan.analysis.results import Results
+from ronda.shell.displays.picture import save_picture
+from ronda.shell.displays.plot import area_plot, curve_plot
+
+HEIGHT = 18
+"""Lines of a plot at most."""
+
+Which = Counter | str
+Over = Axis | str | None
+
+
+class Selection:
+    """The counters that a person wants to look at, in scans that have them."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def of(self, scan: Results) -> list[str]:
+        """Those that a scan has."""
+        return [name for name in self.names if name in scan.contents().counters]
+
+    def counter(self, scan: Results, given: Which | None) -> Which | None:
+        """The one that is meant: the one that was given, else the first that is selected; None for the scan's own."""
+        return given if given is not None else next(iter(self.of(scan)), None)
+
+
+class PlotCommands:
+    """The commands that show scans.
+
+    Args:
+        history: the scans of the session.
+        selection: which counters are looked at.
+        console: where they print.
+    """
+
+    def __init__(self, history: History, selection: Selection, console: Console) -> None:
+        self._history = history
+        self._selection = selection
+        self._console = console
+
+    def commands(self) -> list[Callable[..., Any]]:
+        """All that people can type."""
+        return [self.plotselect, self.plot, self.png]
+
+    def plotselect(self, *counters: Which | None) -> None:
+        """Choose what plot, png, cen, peak and so on look at: plotselect(diode, i0), plotselect(None) for no choice."""
+        if counters:
+            self._selection.names = [] if counters == (None,) else list(map(_name, counters))
+        names = self._selection.names
+        self._say(f"looked at: {', '.join(names)}" if names else "looked at: the first counter of each scan")
+
+    def plot(self, *counters: Which, scan: Any = -1, axis: Over = None) -> None:
+        """Plot a scan in the terminal, running or ended: plot(), plot(diode), plot(scan=12), plot(axis=samy).
+
+        Args:
+            counters: what to plot; without any those of plotselect, else the first of the scan.
+            scan: its number, -2 for the last but one, a scan, or the path of a file.
+            axis: over which; else the first that moved.
+        """
+        meant = self._meant("plot", scan)
+        points = self._points(meant, counters, axis)
+        self._say(points.heading)
+        width = self._console.width
+        height = min(HEIGHT, max(self._console.height - 6, 8))
+        plain = "utf" not in self._console.encoding.lower()
+        for counter in points.counters:
+            if len(points.axes) == 1:
+                self._say(curve_plot(points.axes[0], counter, width, height, plain=plain))
+                self._say(_told(meant, counter.name, axis))
+            else:
+                x, y = points.axes[:2]
+                self._say(area_plot(x, y, counter, width, height, plain=plain))
+
+    def png(self, scan: Any = -1, path: str = "", *counters: Which, axis: Over = None) -> None:
+        """Draw a scan into a PNG file: png(), png(12), png(-2, "edge.png"), png(12, "", diode, i0).
+
+        Args:
+            scan, counters, axis: as in plot.
+            path: of the file; without it beside the scan's file, or here if that folder cannot be written.
+        """
+        meant = self._meant("png", scan)
+        if not isinstance(path, str | Path):
+            raise BadValue(f'png: the path is a text such as "edge.png", not {path!r}')
+        target = Path(path).expanduser() if path else _beside(meant)
+        if target.suffix.lower() != ".png":
+            target = target.with_name(f"{target.name}.png")
+        save_picture(self._points(meant, counters, axis), target)
+        self._say(f"{meant.label} drawn: {target.resolve()}")
+
+    def _points(self, scan: Results, counters: Sequence[Which], axis: Over) -> Points:
+        return scan.points(*(counters or self._selection.of(scan)), axis=axis)
+
+    def _meant(self, verb: str, which: Any) -> Results:
+        """The scan that is meant by a number from 1 on, a place from -1 back, a path, or the scan itself."""
+        if isinstance(which, Results):
+            return which
+        if isinstance(which, bool) or not isinstance(which, int | str):
+            raise BadValue(f"{verb}: takes the number of a scan, -1 for the newest, a scan or a path, not {which!r}")
+        if isinstance(which, int):
+            newest: Results = self._history.newest() if which == -1 else self._one(which)
+            return newest
+        found: Results = self._history[which]
+        return found
+
+    def _one(self, which: int) -> Results:
+        found: Results = self._history.number(which) if which > 0 else self._history[which]
+        return found
+
+    def _say(self, text: str) -> None:
+        if text:
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _name(counter: Which | None) -> str:
+    name = counter if isinstance(counter, str) else getattr(counter, "name", None)
+    if not isinstance(name, str) or not name:
+        raise BadValue(f"plotselect: takes counters or their names, not {counter!r}")
+    return name
+
+
+def _told(scan: Results, counter: str, axis: Over) -> str:
+    """Where the peak of a curve is; empty if there is none to be found."""
+    try:
+        curve = scan.curve(counter, axis)
+        curve.require_signal()
+        return f"peak {curve.y.max():.6g} at {curve.peak:.6g}, cen {curve.cen:.6g}, fwhm {curve.fwhm:.6g}"
+    except RondaError:
+        return ""
+
+
+def _beside(scan: Results) -> Path:
+    file = Path(getattr(scan, "file", "") or f"{scan.label.replace(' ', '_')}.h5")
+    return (file if os.access(file.parent, os.W_OK) else Path(file.name)).with_suffix(".png")
