@@ -15,7 +15,8 @@ from ronda.devices.regulation.contract import Gains, LoopReading, Reading
 from ronda.devices.regulation.controller import driver_class
 from ronda.devices.regulation.controller_link import ControllerLink
 from ronda.devices.regulation.endpoints import Endpoints
-from ronda.devices.regulation.loop import LoopDevice, LoopState
+from ronda.devices.regulation.loop import LoopDevice
+from ronda.devices.regulation.loop_state import LoopState
 from ronda.framework.config.parameters import Parameters
 from ronda.framework.errors import BadValue, NotAllowed, NotReady, RondaError
 from ronda.framework.tango.regulation import LoopAttribute
@@ -82,6 +83,7 @@ class HardwareLoopDevice(LoopDevice):
             driver.write_setpoint(self.label, self._ramp.working)
 
         self._run(f"go to {setpoint:g} {self.keys.unit}", order)
+        self._claim(True)
         self._deadband.leave()
         self._new_target = True
         self._reading = LoopReading(setpoint, self._reading.working_setpoint, self._reading.output, regulating=True)
@@ -91,6 +93,7 @@ class HardwareLoopDevice(LoopDevice):
     def begin(self) -> None:
         """Let the controller regulate."""
         self._run("start", lambda driver: driver.regulate(self.label, True))
+        self._claim(True)
         self._new_target = True
         self._deadband.leave()
         self._controller.poll_within(0.0)
@@ -204,9 +207,7 @@ class HardwareLoopDevice(LoopDevice):
         """What the loop does; the step of our ramp if the controller has none."""
         now = time.monotonic()
         seconds, self._taken_at = now - self._taken_at, now
-        output = self.process.share(Endpoints, "regulation").output(self.keys.output)
-        if hasattr(output, "driven"):
-            output.driven(self.label if reading.regulating else "")
+        self._claim(reading.regulating)
         self._reading = reading
         if self._ramp.running and reading.regulating:
             working = self._ramp.step(seconds)
@@ -218,6 +219,12 @@ class HardwareLoopDevice(LoopDevice):
         if self._controller.offers("tuning"):
             self._tuning = self._controller.inside(lambda driver: driver.tuning(self.label))
         self.took(self._state(reading))
+
+    def _claim(self, regulating: bool) -> None:
+        """Tell the output whether this loop drives it, before anybody is told that it regulates."""
+        output = self.process.share(Endpoints, "regulation").output(self.keys.output)
+        if hasattr(output, "driven"):
+            output.driven(self.label if regulating else "")
 
     def lost(self, error: RondaError) -> None:
         """Nobody knows what it does."""

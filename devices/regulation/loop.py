@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import tango
 
 from ronda.devices.device import RondaDevice, attribute, command
 from ronda.devices.regulation.history import POINTS, History
+from ronda.devices.regulation.loop_state import LoopState
 from ronda.devices.regulation.parameters import finite
 from ronda.framework.errors import BadValue, OutOfRange
 from ronda.framework.tango.regulation import LoopAttribute, LoopCommand
@@ -19,38 +19,6 @@ TELL_PERIOD = 0.2
 """Least seconds between two events of a value that moves."""
 
 Value = tuple[Any, float, tango.AttrQuality]
-
-
-@dataclass(frozen=True, slots=True)
-class LoopState:
-    """What a loop does now; numbers are NaN while nobody knows them.
-
-    Attributes:
-        setpoint, working, measured: in the unit of the input.
-        output: in the unit of the output.
-        in_deadband: whether the input is near the working setpoint.
-        ramping: whether the working setpoint is on its way.
-        regulating: whether the loop drives its output.
-        moving: whether a new setpoint is not reached yet.
-        fault: why it does not regulate as it should, as a clause.
-        doing: what it does, as a clause, if that is not regulating, ramping or nothing.
-    """
-
-    setpoint: float = math.nan
-    working: float = math.nan
-    measured: float = math.nan
-    output: float = math.nan
-    in_deadband: bool = False
-    ramping: bool = False
-    regulating: bool = False
-    moving: bool = False
-    fault: str = ""
-    doing: str = ""
-
-    @property
-    def error(self) -> float:
-        """Working setpoint minus input."""
-        return self.working - self.measured
 
 
 class LoopDevice(RondaDevice):
