@@ -106,7 +106,7 @@ class Scans(StepScans, AreaScans, SpectrumScans):
         """
         scan = self._lines("lineup", [(axis, start, stop)], intervals, time, [counter], options, relative=True)
         if options.get("run", True) and self.dry is None:
-            scan.goto_peak()
+            self.beamline.tell(scan.went("peak", scan.goto_peak()))
         return scan
 
     def rockit(self, axis: Axis | str, total_move: float) -> AbstractContextManager[Any]:

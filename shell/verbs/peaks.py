@@ -115,16 +115,8 @@ class PeakCommands:
         scan = self._scan()
         counter = self._selection.counter(scan, counter)
         place = scan.go(what, counter, axis)
-        places = place if isinstance(place, dict) else {self._name(scan, axis): place}
-        units = scan.contents().axes
-        there = ", ".join(f"{name} {at:.6g} {units[name]}".rstrip() for name, at in places.items())
-        self._say(f"{scan.label}, {scan.signal(counter)}: {what} is at {there}, moved there")
+        self._say(scan.went(what, place, counter, axis))
         return place
-
-    def _name(self, scan: Results, axis: Over) -> str:
-        if axis is None:
-            return next(iter(scan.contents().axes))
-        return axis if isinstance(axis, str) else axis.name
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -240,6 +240,16 @@ class Results:
         """Move the axes of the scan to the centre of mass, and wait."""
         return self.go("com", counter, axis)
 
+    def went(
+        self, what: str, place: Place, counter: Counter | str | None = None, axis: Axis | str | None = None
+    ) -> str:
+        """A sentence about a place to which its axes were moved, as `go` returned it; it names the counter."""
+        units = self.contents().axes
+        name = next(iter(units)) if axis is None else axis if isinstance(axis, str) else axis.name
+        places = place if isinstance(place, dict) else {name: place}
+        there = ", ".join(f"{name} {at:.6g} {units[name]}".rstrip() for name, at in places.items())
+        return f"{self.label}, {self.signal(counter)}: {what} is at {there}, moved there"
+
     def signal(self, counter: Counter | str | None = None) -> str:
         """Name of the counter that is looked at."""
         return self._counter(counter, self.contents())
