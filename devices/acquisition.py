@@ -120,6 +120,15 @@ class AcquiringDevice(RondaDevice):
         """
         raise NotImplementedError
 
+    def join_triggered(self, scan: Scan, order: Order, channels: Sequence[Channel]) -> Participation:  # noqa: ARG002
+        """Get ready for a scan whose points are bounded by hardware triggers.
+
+        Raises:
+            NotAllowed: it cannot count between triggers.
+            Busy, HardwareFault, CommunicationFailed …: it cannot now.
+        """
+        raise NotAllowed(f"{self.label}: cannot join scan {scan.number}: it takes no hardware triggers")
+
     def frame_memory(self) -> int:
         """Bytes of shared memory for the frames of its channels that are stored by reference."""
         raise NotImplementedError
@@ -185,6 +194,11 @@ class AcquiringDevice(RondaDevice):
             stream = self.process.share(ScanStream, "stream")
             scan = stream.scan(order.scan)
             channels = scan.description.device(self.label).channels
+            if order.triggers:
+                self._part = self.join_triggered(scan, order, channels)
+                self.show(tango.DevState.RUNNING, f"{self.label}: in scan {scan.number}")
+                self._part.start()
+                return
             self.prepare_points(order, channels)
             frames = [channel.point_bytes for channel in channels if channel.storage == "reference"]
             ring = stream.ring(self.label, max(frames), self.frame_memory()) if frames else None

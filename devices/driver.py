@@ -49,9 +49,10 @@ class Driver:
         return math.inf
 
 
-def offers(driver: Driver, contract: type[Driver], hook: str) -> bool:
-    """Whether a driver defines an optional hook of its contract."""
-    return getattr(type(driver), hook) is not getattr(contract, hook)
+def offers(driver: Driver | type[Driver], contract: type[Driver], hook: str) -> bool:
+    """Whether a driver (or its class) defines an optional hook of its contract."""
+    own = driver if isinstance(driver, type) else type(driver)
+    return getattr(own, hook) is not getattr(contract, hook)
 
 
 def marked_keys(model: type[Parameters], mark: str) -> frozenset[str]:

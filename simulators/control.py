@@ -141,6 +141,7 @@ class Control:
         dropped, doubled, delayed = (_number(request, key, 0.0) for key in ("dropped", "doubled", "delayed"))
         if (together := dropped + doubled + delayed) > 1:
             raise ControlError(f"dropped, doubled and delayed should be 1 or less together, not {together!r}")
+        line.settle(self._world.clock.now())  # what was emitted before has arrived
         line.disturb(dropped, doubled, delayed, by=_number(request, "by", 0.0))
         return {}
 

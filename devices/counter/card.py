@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import tango
 
-from ronda.devices.acquisition import AcquiringDevice, one_value
+from ronda.devices.acquisition import one_value
 from ronda.devices.counter.contract import CardReading, CounterCard
 from ronda.devices.counter.kind import entry_model
 from ronda.devices.device import attribute, command
+from ronda.devices.gated import Counted, GatedDevice
 from ronda.devices.link import Link
 from ronda.framework.config.kinds import DeviceParameters, load_driver
-from ronda.framework.errors import Busy, HardwareFault, NotReady, OutOfRange, RondaError
+from ronda.framework.errors import BadValue, Busy, HardwareFault, NotReady, OutOfRange, RondaError
 from ronda.framework.scan.orders import Order
 from ronda.framework.stream.description import Channel
 from ronda.framework.tango.names import CounterCardAttribute, CounterCardCommand, channel_attribute
@@ -52,7 +53,7 @@ MOST_CHANNELS = 4096
 Value = tuple[Any, float, tango.AttrQuality]
 
 
-class CardDevice(AcquiringDevice):
+class CardDevice(GatedDevice):
     """A counter card: an integration time, Start, and the counts of its channels together and one by one."""
 
     exposures_vary = True
@@ -289,6 +290,31 @@ class CardDevice(AcquiringDevice):
             self._shown_at = self._when
             self._tell(reading)
         return one_value(dict(zip(self._channels, reading.values, strict=True)), self._scan_channels, "channel")
+
+    def prepare_gated(self, channels: Sequence[Channel]) -> None:
+        """Arm the gate input, if nobody else counts."""
+        names = [str(channel.attributes.get("channel") or channel.name) for channel in channels]
+        unknown = [name for name in names if name not in self._channels]
+        if unknown:
+            raise BadValue(f"{self.label}: has no channel {unknown[0]}; it has {', '.join(self._channels)}")
+        self._gated_places = [self._channels.index(name) for name in names]
+
+        def prepare() -> None:
+            if self._counting or self._driver.counting():
+                raise Busy(f"{self.label}: cannot join a scan: it is counting; stop it first")
+            self._driver.arm_gated()
+
+        self._broken_off.clear()
+        self._link.run(self.label, "count between triggers", prepare)
+
+    def counted(self, first: int) -> Counted:
+        """What was counted between triggers."""
+        block = self._link.run(self.label, "read what was counted", lambda: self._driver.gated(first))
+        return Counted(block.received, block.begins, block.ends, block.values[:, self._gated_places])
+
+    def end_gated(self) -> None:
+        """Take no more triggers."""
+        self._link.run(self.label, "stop", self._driver.disarm_gated)
 
     def break_off(self) -> None:
         """Close the gate before its time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import model_validator
 
@@ -13,7 +13,7 @@ from ronda.devices.driver import Driver
 from ronda.framework.config.failure import OnFailure, on_failure
 from ronda.framework.config.hooks import Hooks, hooks_after_scan, hooks_before_scan
 from ronda.framework.config.kinds import DeviceParameters
-from ronda.framework.config.parameters import Parameters, parameter
+from ronda.framework.config.parameters import Parameters, parameter, reference
 from ronda.framework.errors import NotAllowed
 
 if TYPE_CHECKING:
@@ -35,6 +35,16 @@ class ChannelParameters(Parameters):
     alarms: AlarmParameters | None = parameter("Which values clients shall see as alarming", None)
 
 
+class WiringParameters(Parameters):
+    """The inputs of a card for triggers, and what is connected to each."""
+
+    gate: tuple[Annotated[str, reference("trigger output", nominal=True)], ...] = parameter(
+        "Axes whose trigger outputs are wired to the input between whose pulses it counts; several by a box that "
+        "passes the pulses of each",
+        (),
+    )
+
+
 class CardParameters(DeviceParameters):
     """A counter card. A driver adds the keys that it needs, such as `address`."""
 
@@ -46,6 +56,9 @@ class CardParameters(DeviceParameters):
         "Time between two looks at the card while it does not count", 1.0, unit="s", ge=0.1, le=60, live=True
     )
 
+    wiring: WiringParameters = parameter(
+        "Which trigger outputs its inputs are wired to", default_factory=WiringParameters
+    )
     on_failure: OnFailure = on_failure()
     before_scan: Hooks = hooks_before_scan()
     after_scan: Hooks = hooks_after_scan()

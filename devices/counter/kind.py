@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, ClassVar
 
@@ -9,7 +10,7 @@ from pydantic import create_model, model_validator
 
 from ronda.devices.attributes import limit_properties
 from ronda.devices.counter.contract import CardParameters, ChannelParameters, CounterCard
-from ronda.devices.driver import marked_keys
+from ronda.devices.driver import marked_keys, offers
 from ronda.framework.config.beamline import NAME_PATTERN
 from ronda.framework.config.kinds import DeviceParameters, TangoDevice
 from ronda.framework.config.parameters import parameter
@@ -72,9 +73,24 @@ def entry_model(driver: type[CounterCard]) -> type[DeviceParameters]:
         f"{driver.__name__}Entry",
         __base__=driver.Parameters,
         __doc__=driver.Parameters.__doc__,
-        __validators__={"distinct_channels": model_validator(mode="after")(_check_channels)},  # type: ignore[dict-item]
+        __validators__={
+            "distinct_channels": model_validator(mode="after")(_check_channels),  # type: ignore[dict-item]
+            "wired": model_validator(mode="after")(_wiring_check(driver)),  # type: ignore[dict-item]
+        },
         channels=(dict[ChannelName, driver.ChannelParameters], parameter("Its channels, by name", min_length=1)),  # type: ignore[name-defined]
     )
+
+
+def _wiring_check(driver: type[CounterCard]) -> Callable[[Any], Any]:
+    def check(entry: Any) -> Any:
+        gate = entry.wiring.gate
+        if gate and not offers(driver, CounterCard, "arm_gated"):
+            raise ValueError(
+                f"wiring.gate names {gate[0]}, but the driver {entry.driver!r} cannot count between triggers"
+            )
+        return entry
+
+    return check
 
 
 def _check_channels(entry: Any) -> Any:

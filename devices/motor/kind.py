@@ -8,12 +8,12 @@ from typing import Annotated, Any, ClassVar
 from pydantic import create_model, model_validator
 
 from ronda.devices.attributes import limit_properties
-from ronda.devices.driver import marked_keys
+from ronda.devices.driver import marked_keys, offers
 from ronda.devices.motor.contract import AxisParameters, MotorController
 from ronda.devices.motor.scale import Scale
 from ronda.framework.config.beamline import NAME_PATTERN
 from ronda.framework.config.hooks import check_before
-from ronda.framework.config.kinds import DeviceParameters, TangoDevice
+from ronda.framework.config.kinds import DeviceParameters, TangoDevice, load_driver
 from ronda.framework.config.parameters import parameter
 from ronda.framework.errors import ConfigurationError
 from ronda.framework.tango.names import AxisAttribute
@@ -80,11 +80,12 @@ def _axis(controller: str, driver: str, name: str, axis: AxisParameters) -> Tang
         name,
         "axis",
         "Axis",
-        "ronda.devices.motor.axis:AxisDevice",
+        "ronda.devices.motor.sweeping:SweepingAxis",
         {"name": name, "controller": controller, "driver": driver, **axis.model_dump(mode="json")},
         attributes=_attributes(axis),
         live=marked_keys(type(axis), "live"),
         settings=marked_keys(type(axis), "setting"),
+        trigger_output=offers(load_driver("motor", driver, MotorController), MotorController, "compare"),
     )
 
 

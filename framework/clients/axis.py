@@ -104,6 +104,11 @@ class Axis:
             f"{self._offsets(before)}"
         )
 
+    def timed_position(self) -> tuple[float, float, bool]:
+        """When its server looked last (s since 1970), where the axis was then, and whether it moved."""
+        read = self.remote.reading(AxisAttribute.POSITION)
+        return read.time.totime(), float(read.value), str(read.quality) == "ATTR_CHANGING"
+
     @property
     def dial(self) -> float:
         """Where it is on its own scale. Setting it tells the controller; the user position stays."""

@@ -90,6 +90,10 @@ class Remote:
         """The value of an attribute; None while the device has none."""
         return self._do(lambda: self.proxy.read_attribute(attribute), attribute).value
 
+    def reading(self, attribute: str) -> Any:
+        """The value of an attribute with its time and quality, as Tango gives it."""
+        return self._do(lambda: self.proxy.read_attribute(attribute))
+
     def read_many(self, attributes: Sequence[str]) -> list[Any]:
         """The values of several attributes, in one exchange; the first that fails is raised."""
 

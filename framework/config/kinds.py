@@ -29,6 +29,7 @@ class TangoDevice:
         live: keys of `configuration` that the running device takes without a restart.
         settings: keys of `configuration` that users change at run time.
         counters: names of the counters that it measures; `cam_*` if regions and the like make more at run time.
+        trigger_output: whether it gives triggers that can be wired to an input of another device.
     """
 
     name: str
@@ -40,6 +41,7 @@ class TangoDevice:
     live: frozenset[str] = frozenset()
     settings: frozenset[str] = frozenset()
     counters: tuple[str, ...] = ()
+    trigger_output: bool = False
 
 
 @dataclass(frozen=True)

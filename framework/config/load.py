@@ -206,6 +206,7 @@ class _Checking:
                 names.devices.update(dict.fromkeys(entry.possible_names()))
         for entry in entries:
             names.devices.update({device.name: device.family for device in entry.tango_devices})
+            names.trigger_outputs.update(device.name for device in entry.tango_devices if device.trigger_output)
             for device in entry.tango_devices:
                 # where another thing has that name, the counter has the device's name before its own
                 names.counters.update(device.counters, (f"{device.name}_{counter}" for counter in device.counters))

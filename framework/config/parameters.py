@@ -58,8 +58,8 @@ class Reference:
     """Marks a string key that names another thing of the beamline.
 
     Attributes:
-        to: what it may name: `simulator`, `server`, `host`, `counter`, `device` (any), or a device family such as
-            `axis`.
+        to: what it may name: `simulator`, `server`, `host`, `counter`, `trigger output`, `device` (any), or a device
+            family such as `axis`.
         nominal: whether it is only a name, so that what it names need not run before.
     """
 

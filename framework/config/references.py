@@ -43,11 +43,13 @@ class Names:
     Attributes:
         counters: what devices measure; a `*` at the end of a name stands for whatever follows.
         devices: the family of each device and each device within a device; None if its entry is wrong.
+        trigger_outputs: those of them that give triggers.
         servers, hosts, simulators: their names.
         complete: whether all files could be read, so that a name that is not here does not exist.
     """
 
     devices: dict[str, str | None] = field(default_factory=dict)
+    trigger_outputs: set[str] = field(default_factory=set)
     counters: set[str] = field(default_factory=set)
     servers: set[str] = field(default_factory=set)
     hosts: set[str] = field(default_factory=set)
@@ -59,6 +61,7 @@ class Names:
         found = [self.devices[name] or ""] if name in self.devices else []
         groups = zip(_OTHER_THINGS, (self.servers, self.hosts, self.simulators), strict=True)
         found += ["counter"] if self.is_counter(name) else []
+        found += ["trigger output"] if name in self.trigger_outputs else []
         return found + [word for word, names in groups if name in names]
 
     def is_counter(self, name: str) -> bool:

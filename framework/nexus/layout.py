@@ -103,6 +103,8 @@ def _entry(path: str, identifier: str, number: int, description: Description, re
         children["scan_meta"] = GroupNode(added, {"NX_class": "NXcollection"})
     if remarks := description.attributes.get(words.REMARKS):
         children[words.REMARKS] = ValueNode("\n".join(map(str, remarks)))
+    if bounded := description.attributes.get(words.TRIGGERS):
+        children[words.TRIGGERS] = ValueNode(str(bounded))
     for name, text in _belonging(description).items():
         if text:
             children[name] = ValueNode(text)

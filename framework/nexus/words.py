@@ -20,6 +20,9 @@ channel itself is called something like `samx at end`."""
 ROLE = "role"
 """Channel attribute: `positioner` for what the scan moves (an NXpositioner); anything else is a detector."""
 
+VALIDITY = "validity"
+"""Role of a channel that is 1 for good points of its device and 0 for others: nothing that is measured."""
+
 STORE = "store"
 """Channel attribute of a channel stored by reference: `file` if its frames stay in files of the detector, to which the
 scan's file then links; without it they are copied into the scan's file, wherever they are."""
@@ -42,6 +45,10 @@ EXPOSURE = "exposure"
 EXPOSURE_CHANNEL = "exposure_time"
 """Channel of the exposure time of each point in s, in a scan whose points differ."""
 
+TRIGGERS = "triggers"
+"""In the description's attributes: what bounds the points of a continuous scan, as a sentence; empty for others. It
+becomes `triggers`."""
+
 NAME = "name"
 """In the description's attributes: what kind of scan it is, such as `ascan`."""
 
@@ -49,7 +56,8 @@ PLANNED = "scan_point"
 """Channel of a scan with suspenders: the index of the point in the plan that an entry is for."""
 
 VALID = "valid"
-"""Channel of a scan with suspenders: 0 for a point that one of them spoilt, 1 for the others."""
+"""Channel of a scan with suspenders: 0 for a point that one of them spoilt, 1 for the others. Also of continuous scans:
+0 for a point whose triggers did not come as they should."""
 
 GRID = "grid"
 """In the description's attributes: the lattice that the points of a mesh fill, its last axis first:

@@ -10,14 +10,18 @@ from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import NotReady, RondaError
 from ronda.framework.scan.chain import lasting
+from ronda.framework.scan.continuous import Continuous, check_sweep
 from ronda.framework.scan.pace import Pace
 from ronda.framework.scan.plan import Plan
 from ronda.framework.scan.room import FILE_BYTES, data_size, free_space
 from ronda.framework.scan.scan import Scan
-from ronda.framework.scan.sources import sources
+from ronda.framework.scan.sources import Source, sources
 from ronda.framework.scan.virtual_axes import VirtualAxes
 from ronda.framework.stream.answers import format_bytes
 from ronda.framework.stream.description import State
+
+LINE_TIME = 0.3
+"""Seconds that a line of a continuous scan takes beside its motion: triggers that set the clocks, and the last data."""
 
 
 @dataclass(frozen=True)
@@ -129,16 +133,37 @@ class DryRun:
         home = tuple(self._axes.setpoint(axis) for axis in plan.axes) if plan.relative else ()
         if plan.relative:
             targets = [tuple(a + b for a, b in zip(home, target, strict=True)) for target in targets]
-        motion = self._axes.go(plan.axes, targets + [home] * plan.relative)
         number = 1 if plan.points is None else plan.points
+        if plan.continuous is not None:
+            sweeping, overhead = self._sweeps(plan, plan.continuous)
+            exposure = sum(line.npoints * line.time for line in plan.continuous.lines)
+            return self._estimate(plan, measuring, sweeping, exposure, overhead, save=save)
+        motion = self._axes.go(plan.axes, targets + [home] * plan.relative)
         exposure = sum(map(lasting(measuring, plan), range(number)))
         pace = self._pace
         overhead = pace.scan + pace.point * number + pace.motion * len(motion)
         overhead += plan.stab_time * len(targets) + plan.sleep_time * (number - 1)
+        return self._estimate(plan, measuring, sum(motion), exposure, overhead, save=save)
+
+    def _sweeps(self, plan: Plan, continuous: Continuous) -> tuple[float, float]:
+        """Sweep in thought; returns s of motion beside the points, and s of all the rest."""
+        swept = [check_sweep(continuous.axis, line) for line in continuous.lines]
+        ways = self._axes.go(plan.axes, continuous.targets(swept))[
+            ::2
+        ]  # to the beginnings; the sweeps say it themselves
+        motion = sum(ways) + sum(
+            one.duration - line.npoints * line.time for one, line in zip(swept, continuous.lines, strict=True)
+        )
+        pace = self._pace
+        return motion, pace.scan + len(swept) * (pace.motion + LINE_TIME + plan.stab_time)
+
+    def _estimate(
+        self, plan: Plan, measuring: Sequence[Source], motion: float, exposure: float, overhead: float, *, save: bool
+    ) -> Estimate:
         estimate = Estimate(
             plan.command,
             plan.points,
-            sum(motion),
+            motion,
             exposure,
             overhead,
             data_size(plan, measuring),
@@ -169,7 +194,7 @@ class DryRun:
 def learn(pace: Pace, beamline: Beamline, scan: Scan) -> None:
     """Let a scan that has just ended show what scans cost beside motion and exposure; one that failed shows nothing."""
     plan = scan.plan
-    if scan.state != State.COMPLETED or not plan.points or plan.relative:
+    if scan.state != State.COMPLETED or not plan.points or plan.relative or plan.continuous is not None:
         return
     try:
         motion = VirtualAxes(beamline, scan.start_positions).go(plan.axes, plan.targets)

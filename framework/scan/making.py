@@ -17,6 +17,7 @@ from ronda.framework.scan.analysis.history import History
 from ronda.framework.scan.arguments import command_text, different_axes, exposure_times, not_negative
 from ronda.framework.scan.background import Spawn, in_thread
 from ronda.framework.scan.claims import Claims
+from ronda.framework.scan.continuous import Continuous
 from ronda.framework.scan.dry_run import DryRun, learn
 from ronda.framework.scan.measured import Measured, measured
 from ronda.framework.scan.observer import Observer
@@ -139,6 +140,7 @@ class Maker:
         grid: Grid | None = None,
         scatter: bool = False,
         channels: Mapping[str, tuple[str, tuple[float, ...]]] | None = None,
+        continuous: Continuous | None = None,
     ) -> OwnScan:
         """Make a scan, and run it unless `run=False`; for the scans here and for those that a beamline adds.
 
@@ -155,6 +157,7 @@ class Maker:
             grid: the lattice that the points fill.
             scatter: whether the points cover an area.
             channels: numbers known before, by channel: unit and a value for each point.
+            continuous: what makes it a continuous scan; the last of the axes sweeps, and there are no targets.
 
         Raises:
             BadValue, NotFound: an argument means nothing.
@@ -165,8 +168,9 @@ class Maker:
             known = ", ".join(f"{option}=" for option in Options.__annotations__)
             raise BadValue(f"{name}: does not know the keyword {unknown[0]}=; there are {known}")
         different_axes(name, axes)
-        number = len(targets) if axes else points
+        number = len(targets) if axes and continuous is None else points
         exposure, exposures = exposure_times(name, time, number)
+        exposure = exposure if continuous is None else continuous.exposure
         chosen = self.counters(name, counters)
         plan = Plan(
             command_text(name, *arguments, *as_given(chosen)),
@@ -186,6 +190,7 @@ class Maker:
             scatter=scatter or grid is not None,
             channels=dict(channels or {}),
             attributes={words.METADATA: checked(name, options["metadata"])} if options.get("metadata") else {},
+            continuous=continuous,
         )
         scan = OwnScan(
             self.beamline,

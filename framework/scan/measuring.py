@@ -43,6 +43,7 @@ class Measuring:
     Attributes:
         moved: whether an axis has been sent somewhere.
         durations: where the time went.
+        remarks: what is missing though it went well; nothing, since a point that is missing makes a step scan fail.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Measuring:
     ) -> None:
         self.moved = False
         self.durations = Durations()
+        self.remarks: list[str] = []
         self._plan = plan
         self._targets = targets
         self._constants = constants
@@ -90,6 +92,13 @@ class Measuring:
             while again:
                 values, again = self._measure(index)
             yield index, values
+
+    def end_motion(self) -> None:
+        """The scan did not come to its own end, and the axes stand: nothing else is to be ended."""
+
+    def collect_rest(self) -> int:
+        """The devices have left it: each point was published when it was measured; returns 0, for no more points."""
+        return 0
 
     def _measure(self, index: int) -> tuple[dict[str, Any], bool]:
         """Measure a point once; returns its values, and whether it is to be measured again."""

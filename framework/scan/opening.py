@@ -12,8 +12,10 @@ from ronda.framework.nexus import words
 from ronda.framework.nexus.layout import require_definition
 from ronda.framework.policy.policy import Belonging
 from ronda.framework.scan.baseline import Baseline
+from ronda.framework.scan.continuous import VALID_CHANNEL
 from ronda.framework.scan.detector_settings import DetectorSettings
 from ronda.framework.scan.durations import durations_device
+from ronda.framework.scan.latches import emitted_device, matching_device, valid_channel
 from ronda.framework.scan.plan import Plan, Point
 from ronda.framework.scan.positions import positions
 from ronda.framework.scan.sources import Source
@@ -83,12 +85,21 @@ def opening(
     units = {axis.name: axis.unit for axis in axes}
     moved = plan.axes
     own = [Channel(axis.name, unit=axis.unit, attributes={words.ROLE: words.POSITIONER}) for axis in moved]
+    continuous = plan.continuous
+    if continuous is not None:
+        own = continuous.channels(moved[:-1])
     own.append(Channel(ELAPSED, unit="s", attributes={} if moved else {words.ROLE: words.POSITIONER}))
     constant = [Channel(name, "<i4") for name in constants]
     known = [Channel(name, unit=unit) for name, (unit, _) in plan.known().items()]
-    flags = [Channel(words.PLANNED, "<i4"), Channel(words.VALID, "|u1")] if suspenders else []
+    flags = [Channel(words.PLANNED, "<i4"), VALID_CHANNEL] if suspenders and continuous is None else []
     measured = _with_settings(plan, measuring, asked.begin())
-    devices = [Device(OWN, [*own, *constant, *known, *flags], {EACH_POINT: True}), *measured]
+    shown = {channel.name: channel.unit for device in measured for channel in device.channels if channel.shape == ()}
+    triggered: list[Device] = []
+    if continuous is not None and continuous.hardware:
+        swept = continuous.axis
+        triggered = [emitted_device(swept.name, swept.unit), *(matching_device(one.name) for one in measured)]
+        measured = [replace(one, channels=[*one.channels, valid_channel(one.name)]) for one in measured]
+    devices = [Device(OWN, [*own, *constant, *known, *flags], {EACH_POINT: True}), *measured, *triggered]
     if start:
         devices.append(Device(words.POSITIONERS_END, [_at_end(name, units) for name in start]))
     devices += [device] if (device := baseline.device()) else []
@@ -114,6 +125,7 @@ def opening(
             },
             words.NAME: plan.name,
             words.EXPOSURE: plan.exposure,
+            words.TRIGGERS: continuous.why if continuous else "",
             words.GRID: plan.grid.attribute(_by_axis(plan, home)) if plan.grid else None,
             words.BEAMLINE: beamline.name,
             words.DEFINITION: plan.definition.attribute() if plan.definition else None,
@@ -129,9 +141,9 @@ def opening(
         },
     )
     require_definition(description)
-    told = {channel.name: channel.unit for channel in [*own, *known]} | {
-        channel.name: channel.unit for device in measured for channel in device.channels if channel.shape == ()
-    }
+    if continuous is not None:
+        own = [channel for channel in own if channel.name == ELAPSED or channel.attributes]
+    told = {channel.name: channel.unit for channel in [*own, *known]} | shown
     return Opening(description, told, start)
 
 

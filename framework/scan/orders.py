@@ -25,6 +25,9 @@ class Order:
         exposures: where the exposure time changes, as pairs of the index (in the plan) of the first point and seconds,
             in order; empty if `exposure` is that of all points, else `exposure` is the longest.
         point: index in the plan, in the order for one point.
+        triggers: name of the source in the stream that tells of the hardware triggers which bound the points; empty
+            if they are measured at software triggers.
+        line_points: with hardware triggers, how many points each line has.
     """
 
     scan: str
@@ -33,6 +36,8 @@ class Order:
     first: int = 0
     exposures: tuple[tuple[int, float], ...] = ()
     point: int = 0
+    triggers: str = ""
+    line_points: int = 0
 
     def at(self, index: int) -> Order:
         """The order for one point, which has the exposure time of that point."""

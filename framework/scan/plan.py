@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter
 from ronda.framework.nexus import words
 from ronda.framework.nexus.definitions.definition import Declaration
+
+if TYPE_CHECKING:
+    from ronda.framework.scan.continuous import Continuous
 
 Point = tuple[float, ...]
 """Where to measure: a position for each axis of the plan."""
@@ -52,7 +55,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Plan:
-    """A step scan or a time scan.
+    """A step scan, a time scan or a continuous scan.
 
     Attributes:
         command: as typed, for people and the file: `ascan(samy, -1, 1, 20, 0.1)`.
@@ -72,6 +75,7 @@ class Plan:
         scatter: whether the points cover an area, so that two axes say where one lies.
         channels: numbers that are known of each point before, by name of the channel that shows them, with its unit.
         attributes: more for the scan's description, as JSON.
+        continuous: what makes it a continuous scan, which has no targets; None for others. Its axis is the last one.
     """
 
     command: str
@@ -91,6 +95,7 @@ class Plan:
     scatter: bool = False
     channels: dict[str, tuple[str, tuple[float, ...]]] = field(default_factory=dict, repr=False)
     attributes: dict[str, Any] = field(default_factory=dict)
+    continuous: Continuous | None = None
 
     def indices(self) -> Iterator[int]:
         """The index of each point."""

@@ -38,6 +38,7 @@ class Points:
         waiting: told why the scan has to wait, and with an empty text when it goes on.
 
     Attributes:
+        keep: whether values are kept for `collect`.
         left_out: why the scan goes on without a device that has failed and may be skipped, by its name.
     """
 
@@ -59,6 +60,7 @@ class Points:
         self._cursor = scan.follow(self._channels)
         self._points: dict[int, dict[str, Any]] = {}
         self._told = False
+        self.keep = True
         self.left_out: dict[str, str] = {}
 
     def collect(self, index: int, line: TriggerLine, point: int) -> dict[str, Any]:
@@ -146,7 +148,7 @@ class Points:
             }
             self._cursor = self._scan.follow(self._channels, start=positions)
             return
-        for block in blocks:
+        for block in blocks if self.keep else ():
             for place, index in enumerate(block.indices):
                 values = self._points.setdefault(index, {})
                 for channel, data in block.data.items():

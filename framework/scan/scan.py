@@ -20,12 +20,11 @@ from ronda.framework.scan.durations import Durations
 from ronda.framework.scan.ending import Ending
 from ronda.framework.scan.home import Home
 from ronda.framework.scan.hooks import Hooks
-from ronda.framework.scan.measuring import Measuring
+from ronda.framework.scan.loops import Loop, loop_of, order_of, targets_of
 from ronda.framework.scan.numbering import open_numbered
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.opening import OWN, constants_of_points, end_positions, opening
-from ronda.framework.scan.orders import Order
-from ronda.framework.scan.plan import Plan, Point
+from ronda.framework.scan.plan import Plan
 from ronda.framework.scan.points import Points
 from ronda.framework.scan.presets import Preset, Presets
 from ronda.framework.scan.room import require_room
@@ -114,7 +113,7 @@ class Scan:
         self._coming: Points | None = None
         self._own: Publisher | None = None
         self._baseline: Baseline | None = None
-        self._measuring: Measuring | None = None
+        self._measuring: Loop | None = None
         self._hooks = Hooks(beamline, plan)
         self._hold = Hold([axis.remote for axis in plan.axes], plan.command, user)
 
@@ -168,8 +167,9 @@ class Scan:
 
     @property
     def remarks(self) -> list[str]:
-        """What is missing in its data though it went well: attributes of the baseline that did not answer."""
-        return [] if self._baseline is None else list(self._baseline.remarks)
+        """What is missing in its data though it went well: attributes of the baseline, hardware triggers."""
+        told = [] if self._measuring is None else self._measuring.remarks
+        return [*([] if self._baseline is None else self._baseline.remarks), *told]
 
     # -- from any thread or greenlet
 
@@ -232,15 +232,14 @@ class Scan:
         self._check_stop()
         measuring = sources(self._beamline, self.plan.counters)
         self._hold.take()
-        targets = self._targets()
+        self._home, targets = targets_of(self._beamline, self.plan)
         self._hooks.before()
         self._presets = presets = Presets(self, [ChangedSettings(measuring), *self._added])
         presets.prepare()
         constants = constants_of_points(self.plan)
         own = self._open(measuring, constants)
         presets.prepare_devices(measuring)
-        points = None if self._suspenders else self.plan.points  # some may be measured again
-        order = Order(self.identifier, self.plan.exposure, points, exposures=self.plan.exposure_runs())
+        order = order_of(self.identifier, self.plan, suspended=bool(self._suspenders))
         self._armed = list(measuring)  # before: one that does not answer may have armed all the same
         arm(measuring, order)
         presets.start(measuring)
@@ -248,31 +247,22 @@ class Scan:
         self.state = State.RUNNING
         for observer in self._observers:
             observer.on_prepared(self)
-        coming = self._coming = Points(self._scan, measuring, self.plan.exposure, self._check_stop, self._waiting)
         watched = Watched(self._beamline, self._suspenders)
         steering = self._steering = Steering(self._control, watched, self._check_stop, self._pause)
-        line = self._scan.trigger_line()
-        self._measuring = Measuring(self.plan, targets, constants, own, line, coming, steering, presets, measuring)
+        coming = partial(Points, self._scan, measuring, self.plan.exposure, self._check_stop, self._waiting)
+        self._measuring, points = loop_of(
+            self._scan, self.plan, targets, constants, own, measuring, coming, steering, presets
+        )
+        self._coming = points
         for index, values in self._measuring.run():
             self.points_done = index + 1
             for observer in self._observers:
                 observer.on_point(self, index, values)
         self._control.in_hand = True  # all is measured: a stop has nothing to end
-        if points is None:
-            disarm(coming.not_sealed(), self.identifier)  # they do not know that it was the last one
-        coming.wait_for_seals(SEAL_LIMIT)
-        self._armed = coming.not_sealed()
-
-    def _targets(self) -> Sequence[Point]:
-        """Where to go, absolute; checked for each axis before anything moves."""
-        targets: Sequence[Point] = self.plan.targets
-        if self.plan.relative:
-            self._home = Home(self._beamline, self.plan.axes)
-            home = self._home.positions
-            targets = [tuple(a + b for a, b in zip(home, target, strict=True)) for target in targets]
-        for place, axis in enumerate(self.plan.axes):
-            axis.check([target[place] for target in targets])
-        return targets
+        if order.points is None:
+            disarm(points.not_sealed(), self.identifier)  # they do not know that it was the last one
+        points.wait_for_seals(SEAL_LIMIT)
+        self._armed = points.not_sealed()
 
     def _open(self, measuring: Sequence[Source], constants: Mapping[str, Sequence[int]]) -> Publisher:
         """Open it in the stream; returns the publisher of what the engine itself knows."""
@@ -313,7 +303,11 @@ class Scan:
         moved = self._measuring is not None and self._measuring.moved
         if moved and ending.failed:
             steps.append(lambda: motion.halt(plan.axes))
+        if self._measuring is not None and ending.failed:
+            steps.append(self._measuring.end_motion)
         steps += [partial(source.disarm, self.identifier) for source in self._armed]
+        if self._measuring is not None and ending.failed:
+            steps.append(self._collect_rest)
         steps += self._presets.undo() if self._presets else []
         if moved and self._home is not None:
             steps.append(self._home.go)
@@ -326,6 +320,10 @@ class Scan:
         steps.append(lambda: self._tell_end(ending))
         ending.do(steps)
         self.state, self.sentence = ending.state(), self._told(ending)
+
+    def _collect_rest(self) -> None:
+        if self._measuring is not None:
+            self.points_done = max(self.points_done, self._measuring.collect_rest())
 
     def _tell_end(self, ending: Ending) -> None:
         self.state, self.sentence = ending.state(), self._told(ending)

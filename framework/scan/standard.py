@@ -11,6 +11,7 @@ from ronda.framework.errors import BadValue
 from ronda.framework.scan.areas import AreaScans
 from ronda.framework.scan.arguments import above_zero, an_axis, exposure_time, whole
 from ronda.framework.scan.count import count
+from ronda.framework.scan.fly import ContinuousScans
 from ronda.framework.scan.making import Options
 from ronda.framework.scan.measured import Measured
 from ronda.framework.scan.own import OwnScan
@@ -35,7 +36,7 @@ class Counted(NamedTuple):
     units: dict[str, str]
 
 
-class Scans(StepScans, AreaScans, SpectrumScans):
+class Scans(StepScans, AreaScans, SpectrumScans, ContinuousScans):
     """The scans of one user in one session of a beamline.
 
     Each scan blocks until it has ended and returns its Scan; what made it fail is raised, after everything that it

@@ -2,10 +2,53 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
-from ronda.framework.errors import OutOfRange
+from ronda.framework.errors import BadValue, OutOfRange
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What an axis is asked to sweep over; u is its unit. Also the argument of its commands, as JSON.
+
+    Attributes:
+        start: where the first point begins, in u.
+        step: from the beginning of one point to that of the next, in u; its sign is the direction.
+        npoints: how many points.
+        time: for each point, in s.
+    """
+
+    start: float
+    step: float
+    npoints: int
+    time: float
+
+    def to_json(self, **more: Any) -> str:
+        """As text, with more keys."""
+        return json.dumps({**asdict(self), **more})
+
+    @classmethod
+    def from_json(cls, text: str) -> tuple[Self, dict[str, Any]]:
+        """From text; also the other keys.
+
+        Raises:
+            BadValue: it is no such line.
+        """
+        try:
+            told = json.loads(text)
+            numbers = [float(told.pop(key)) for key in ("start", "step", "time")]
+            npoints = told.pop("npoints")
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BadValue(
+                f'a sweep is JSON such as {{"start": 0, "step": 0.01, "npoints": 100, "time": 0.01}}, '
+                f"not {text[:100]!r}"
+            ) from error
+        if not isinstance(npoints, int) or isinstance(npoints, bool) or not all(map(math.isfinite, numbers)):
+            raise BadValue(f"a sweep has finite numbers, and a whole number of points: {text[:100]}")
+        return cls(numbers[0], numbers[1], npoints, numbers[2]), told
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ FEWEST = 3
 
 MORE = 4
 """How many triggers beyond those that set the clocks may be among them, doubled."""
+
+DROPPED = 10_000
+"""Intervals that are forgotten in one piece, once their points are decided."""
 
 FOLLOW = 0.1
 """Part of a residual by which the offset of the clocks follows each trigger that is on time."""
@@ -62,6 +66,167 @@ class Matched:
         )
 
 
+class Matching:
+    """Gives each counted interval of one line to its point, as triggers and counts come in.
+
+    Equidistant triggers look the same when one is lost at an end. So the output also gives a few triggers before, at
+    irregular times (`bounds` is False for them): they tell offset and skew of the two clocks.
+
+    Args:
+        channels: how many values each interval has.
+        tolerance: in s, by which a trigger on time may differ; below half of the shortest time between triggers.
+        jitter: in s, by which the time of a trigger may be wrong on either clock.
+        after: in s, how long after the last trigger others may come that still belong to this line.
+    """
+
+    def __init__(self, channels: int, tolerance: float, jitter: float = 1e-6, *, after: float = math.inf) -> None:
+        self._tolerance = tolerance
+        self._after = after
+        self._jitter = jitter
+        self._emitted: list[float] = []
+        self._numbers: list[int] = []
+        self._received: list[float] = []
+        self._counted = np.empty((0, channels))
+        self._dropped = 0
+        self._looked = 0
+        self._here = -math.inf
+        self._clocks: _Clocks | None = None
+        self._first_offset = 0.0
+        self._partner: dict[int, int] = {}
+        self._on_time: dict[int, int] = {}
+        self._matched: list[tuple[float, float]] = []
+        self._extra: set[int] = set()
+        self._told = 0
+        self._valid: list[npt.NDArray[np.uint8]] = []
+        self._values: list[npt.NDArray[np.float64]] = []
+
+    @property
+    def points(self) -> int:
+        """How many points the triggers that were emitted so far bound."""
+        return max(len(self._numbers) - 1, 0)
+
+    def add_emitted(self, times: npt.NDArray[np.float64], bounds: npt.NDArray[np.bool_]) -> None:
+        """Take triggers that were emitted, in order; see `match`."""
+        self._numbers.extend((np.flatnonzero(bounds) + len(self._emitted)).tolist())
+        self._emitted.extend(times.tolist())
+
+    def add_received(self, times: npt.NDArray[np.float64], counted: npt.NDArray[np.float64]) -> None:
+        """Take triggers that were received, in order, and what was counted from the one before to each.
+
+        Args:
+            times: in s of the card's clock; (r,).
+            counted: (r, channels); what was counted up to the first trigger of all does not matter.
+        """
+        self._received.extend(times.tolist())
+        self._counted = np.concatenate([self._counted, counted])
+
+    def decide(self, *, complete: bool) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """Values and validity of the points that are certain now, from the last ones on.
+
+        Args:
+            complete: whether all triggers were given: then all points are decided.
+
+        Raises:
+            HardwareFault: the triggers that set the clocks do not tell for certain which one is the first of the
+                points.
+        """
+        if self._clocks is None and not self._set(complete):
+            return np.empty((0, self._counted.shape[1])), np.empty(0, np.uint8)
+        self._look(complete)
+        numbers, last = self._numbers, len(self._emitted) - 1
+        until = self._told
+        while until < self.points and (
+            complete or (numbers[until + 1] < last and self._emitted[numbers[until + 1] + 1] <= self._here)
+        ):
+            until += 1
+        valid, values = self._decided(self._told, until)
+        self._told = until
+        self._drop()
+        self._valid.append(valid)
+        self._values.append(values)
+        return values, valid
+
+    def rest(self) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Received triggers that belong to no trigger of this line, and what was counted up to each."""
+        return np.array(self._received[self._looked :]), self._counted[self._looked - self._dropped :]
+
+    def result(self) -> Matched:
+        """All that was decided."""
+        bounds = enumerate(self._numbers)
+        missing, late = [], []
+        for number, i in bounds:
+            if i not in self._partner:
+                missing.append(number)
+            elif i not in self._on_time:
+                late.append(number)
+        return Matched(
+            len(self._emitted),
+            self._looked,
+            tuple(missing),
+            tuple(late),
+            len(self._extra),
+            np.concatenate([np.empty(0, np.uint8), *self._valid]),
+            np.concatenate([np.empty((0, self._counted.shape[1])), *self._values]),
+            self._first_offset,
+            _skew(self._matched),
+        )
+
+    def _set(self, complete: bool) -> bool:
+        """Set the clocks, as soon as all triggers have come that they are set by; returns whether they are set."""
+        known = self._numbers[0] if self._numbers else len(self._emitted)
+        enough = len(self._received) > known + MORE and len(self._emitted) >= 2 * known + MORE
+        if not complete and not (self._numbers and enough):
+            return False
+        emitted, bounds = np.array(self._emitted), np.zeros(len(self._emitted), np.bool_)
+        bounds[self._numbers] = True
+        self._clocks = _set_clocks(emitted, bounds, np.array(self._received), self._tolerance, self._jitter)
+        self._first_offset = self._clocks.here - self._clocks.there
+        return True
+
+    def _look(self, complete: bool) -> None:
+        """Find the partner of each received trigger that lies within what was emitted so far."""
+        clocks, times, partner, on_time = self._clocks, self._emitted, self._partner, self._on_time
+        assert clocks is not None  # noqa: S101 - see `decide`
+        for place in range(self._looked, len(self._received)):
+            time = self._received[place]
+            here = clocks.emitted(time)
+            if here > times[-1] and (not complete or here > times[-1] + self._after):
+                return
+            self._looked, self._here = place + 1, max(self._here, here)
+            after = bisect_left(times, here)
+            near = min((i for i in (after - 1, after) if 0 <= i < len(times)), key=lambda i: abs(times[i] - here))
+            residual = here - times[near]
+            if abs(residual) <= self._tolerance and near not in on_time:
+                if near in partner:  # something came before it and was taken for it
+                    self._extra.add(partner[near])
+                partner[near] = on_time[near] = place
+                self._matched.append((times[near], time))
+                clocks.there, clocks.here = here - FOLLOW * residual, time
+            elif near not in partner and residual > 0:
+                partner[near] = place
+            else:
+                self._extra.add(place)
+
+    def _drop(self) -> None:
+        """Forget what was counted before the points that are still to be decided, if that is much."""
+        begin = self._partner.get(self._numbers[self._told]) if self._told < len(self._numbers) else None
+        if begin is not None and begin - self._dropped > DROPPED:
+            self._counted = self._counted[begin - self._dropped :]
+            self._dropped = begin
+
+    def _decided(self, first: int, until: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
+        valid = np.zeros(until - first, dtype=np.uint8)
+        values = np.full((until - first, self._counted.shape[1]), np.nan)
+        for row, point in enumerate(range(first, until)):
+            left, right = self._numbers[point], self._numbers[point + 1]
+            begin, end = self._partner.get(left), self._partner.get(right)
+            if begin is None or end is None or not begin < end:
+                continue
+            values[row] = self._counted[begin + 1 - self._dropped : end + 1 - self._dropped].sum(axis=0)
+            valid[row] = end == begin + 1 and left in self._on_time and right in self._on_time
+        return valid, values
+
+
 def match(
     emitted: npt.NDArray[np.float64],
     bounds: npt.NDArray[np.bool_],
@@ -70,49 +235,24 @@ def match(
     tolerance: float,
     jitter: float = 1e-6,
 ) -> Matched:
-    """Give each counted interval to its point.
-
-    Equidistant triggers look the same when one is lost at an end. So the output also gives a few triggers before, at
-    irregular times (`bounds` is False for them): they tell offset and skew of the two clocks.
+    """Give each counted interval to its point, when all is known.
 
     Args:
         emitted: when each trigger was emitted, rising, in s of the controller's clock; (m,).
         bounds: whether it bounds a point; (m,).
         received: when triggers came, rising, in s of the card's clock; (r,).
         counted: what was counted between successive received triggers; (r − 1, channels).
-        tolerance: in s, by which a trigger on time may differ; below half of the shortest time between triggers.
-        jitter: in s, by which the time of a trigger may be wrong on either clock.
+        tolerance, jitter: as in `Matching`.
 
     Raises:
         HardwareFault: the triggers that set the clocks do not tell for certain which one is the first of the points.
     """
-    clocks = _set_clocks(emitted, bounds, received, tolerance, jitter)
-    first_offset = clocks.here - clocks.there
-    partner: dict[int, int] = {}
-    on_time: dict[int, int] = {}
-    times = emitted.tolist()
-    matched: list[tuple[float, float]] = []
-    extra: set[int] = set()
-    for place, time in enumerate(received.tolist()):
-        here = clocks.emitted(time)
-        after = bisect_left(times, here)
-        near = min((i for i in (after - 1, after) if 0 <= i < len(times)), key=lambda i: abs(times[i] - here))
-        residual = here - times[near]
-        if abs(residual) <= tolerance and near not in on_time:
-            if near in partner:  # something came before it and was taken for it
-                extra.add(partner[near])
-            partner[near] = on_time[near] = place
-            matched.append((times[near], time))
-            clocks.there, clocks.here = here - FOLLOW * residual, time
-        elif near not in partner and residual > 0:
-            partner[near] = place
-        else:
-            extra.add(place)
-    numbers = np.flatnonzero(bounds)
-    missing = tuple(number for number, i in enumerate(numbers.tolist()) if i not in partner)
-    late = tuple(number for number, i in enumerate(numbers.tolist()) if i in partner and i not in on_time)
-    valid, values = _points(numbers.tolist(), partner, on_time, counted)
-    return Matched(len(emitted), len(received), missing, late, len(extra), valid, values, first_offset, _skew(matched))
+    matching = Matching(counted.shape[1], tolerance, jitter)
+    matching.add_emitted(emitted, bounds)
+    before = np.full((len(received) - len(counted), counted.shape[1]), np.nan)
+    matching.add_received(received, np.concatenate([before, counted]))
+    matching.decide(complete=True)
+    return matching.result()
 
 
 @dataclass(slots=True)
@@ -193,24 +333,6 @@ def _resembles_itself(known: npt.NDArray[np.float64], emitted: npt.NDArray[np.fl
     for shift in shifts[np.abs(shifts) > near].tolist():
         most = max(most, int((np.abs(emitted[None, :] - (known + shift)[:, None]).min(axis=1) <= near).sum()))
     return most
-
-
-def _points(
-    numbers: Sequence[int],
-    partner: dict[int, int],
-    on_time: dict[int, int],
-    counted: npt.NDArray[np.float64],
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
-    points = max(len(numbers) - 1, 0)
-    valid = np.zeros(points, dtype=np.uint8)
-    values = np.full((points, counted.shape[1]), np.nan)
-    for point in range(points):
-        begin, end = partner.get(numbers[point]), partner.get(numbers[point + 1])
-        if begin is None or end is None or not begin < end <= len(counted):
-            continue
-        values[point] = counted[begin:end].sum(axis=0)
-        valid[point] = end == begin + 1 and numbers[point] in on_time and numbers[point + 1] in on_time
-    return valid, values
 
 
 def _skew(matched: Sequence[tuple[float, float]]) -> float:

@@ -92,12 +92,14 @@ class ScanTable:
             self._task = self._bar.add_task("", total=self._points)
             self._bar.start()
 
-    def add(self, values: Sequence[float | None]) -> None:
+    def add(self, values: Sequence[float | None], index: int | None = None) -> None:
         """Print the next point, at once or with those that come in the next moment.
 
         Args:
             values: one for each field given at the start.
+            index: of the point; it may leave some out. The next one if None.
         """
+        self._count = self._count if index is None else index
         texts = [field.text(value) for field, value in zip(self._fields, values, strict=False)]
         self._rows.append(str(self._count).rjust(self._index) + GAP + GAP.join(texts))
         self._count += 1

@@ -53,7 +53,7 @@ class Watch(Observer):
     def on_point(self, scan: Scan, index: int, values: Mapping[str, Any]) -> None:
         """Print a row."""
         if self._table is not None and scan is self._shown:
-            self._table.add([values.get(name) for name in self._names])
+            self._table.add([values.get(name) for name in self._names], index)
 
     def on_waiting(self, scan: Scan, sentence: str) -> None:
         """Say what the scan waits for."""

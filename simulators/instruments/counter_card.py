@@ -27,8 +27,10 @@ class CounterCardParameters(InstrumentParameters):
     channels: dict[Annotated[int, Field(ge=1, le=64)], Literal["i0", "diode"]] = parameter(
         "Which detector is connected to each channel, by the channel's number", min_length=1
     )
-    gate: str | None = parameter(
-        "Which output its gate input is wired to, as CONTROLLER:OUTPUT such as motion:1; None: to nothing", None
+    gate: str | list[str] | None = parameter(
+        "Which output its gate input is wired to, as CONTROLLER:OUTPUT such as motion:1, or several, of which each "
+        "pulse counts; None: to nothing",
+        None,
     )
     clock_skew: float = parameter("By which part its clock is faster than that of the world", 0.0, gt=-0.01, lt=0.01)
 
@@ -51,8 +53,9 @@ class CounterCard(Instrument):
         ]
         self._wired = detectors
         self._chance = world.chance(name)
-        self._line = None if parameters.gate is None else world.line(parameters.gate)
-        self._heard: list[float] = [] if self._line is None else self._line.listen()
+        gate = parameters.gate or []
+        self._lines = [world.line(output) for output in ([gate] if isinstance(gate, str) else gate)]
+        self._heard = [line.listen() for line in self._lines]
         self._skew = 1.0 + parameters.clock_skew
         self._armed = False
         self._edges: list[float] = []
@@ -97,6 +100,8 @@ class CounterCard(Instrument):
         now = self._world.clock.now()
         if self._scaler.counting(now):
             raise ProtocolError(REFUSED, "the gate is open")
+        if self._armed:
+            raise ProtocolError(REFUSED, "the gate is armed for triggers")
         self._scaler.open(duration, now)
         return ""
 
@@ -120,17 +125,19 @@ class CounterCard(Instrument):
 
     def _hear(self) -> None:
         """Take the triggers that came; those that came while it was not armed are lost on it."""
-        if self._line is not None:
-            self._line.settle(self._world.clock.now())
+        now = self._world.clock.now()
+        for line in self._lines:
+            line.settle(now)
         if self._armed:
-            self._edges.extend(self._heard)
-        self._heard.clear()
+            self._edges.extend(sorted(time for heard in self._heard for time in heard))
+        for heard in self._heard:
+            heard.clear()
 
     def _gate(self, words: list[str]) -> str:
         expect(words, 1, "GATE ARM|OFF")
         if words[0] not in ("ARM", "OFF"):
             raise ProtocolError(BAD_ARGUMENT, f"the gate should be ARM or OFF, not {words[0][:40]}")
-        if self._line is None:
+        if not self._lines:
             raise ProtocolError(REFUSED, "nothing is wired to the gate input")
         self._hear()
         if words[0] == "ARM":

@@ -42,7 +42,7 @@ def test_the_hooks_of_the_page_are_hooks() -> None:
 @pytest.mark.parametrize("name", [name for name in vars(Axis) if not name.startswith("_")])
 def test_the_reference_of_the_axis_has_each_name(name: str) -> None:
     inner = {"is_at", "is_moving", "define_position", "check_state", "start", "await_rest", "arrive", "halt"}
-    inner |= {"until_rest", "home_end", "details", "text"}
+    inner |= {"until_rest", "home_end", "details", "text", "timed_position"}
     if name not in inner:
         page = (DOCS / "reference" / "axis-in-python.md").read_text()
         assert re.search(rf"`[^`]*\b{name}\b[^`]*`", page), f"{name} is not in docs/reference/axis-in-python.md"

@@ -29,6 +29,7 @@ class SimulatedCard(CounterCard):
     def connect(self) -> None:
         self._line = SimulatorLine(self.name, self.parameters.address, self.parameters.timeout)
         self._line.open("RONDA-SIM-CT,1")
+        self._width = int(self._line.ask("IDN?").rpartition(",")[2])
 
     def disconnect(self) -> None:
         self._line.close()
@@ -59,7 +60,6 @@ class SimulatedCard(CounterCard):
         self._line.ask("GATE", "OFF")
 
     def gated(self, first: int) -> GatedBlock:
-        width = int(self._line.ask("IDN?").rpartition(",")[2])
-        status, rows = self._line.fetch_rows(f"BLOCK? {first}", 2 + width)
+        status, rows = self._line.fetch_rows(f"BLOCK? {first}", 2 + self._width)
         places = [1 + each.channel for each in self.channels.values()]
         return GatedBlock(int(status), rows[:, 0], rows[:, 1], rows[:, places])

@@ -55,6 +55,8 @@ class Contents:
             for channel in device.channels:
                 if channel.attributes.get(words.ROLE) == words.POSITIONER and channel.name != ELAPSED:
                     axes[channel.name] = channel.unit
+                elif channel.attributes.get(words.ROLE) == words.VALIDITY:
+                    continue
                 elif channel.shape == () and "tango" in device.attributes:
                     counters[channel.name] = channel.unit
         plot = description.attributes.get(words.PLOT)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from ronda.devices.counter.contract import CounterCard
-from ronda.devices.counter.kind import KIND
+from ronda.devices.counter.kind import KIND, entry_model
 from ronda.framework.config.kinds import load_driver
 from ronda.framework.errors import ConfigurationError
 
@@ -75,3 +75,14 @@ def test_an_integration_time_outside_its_limits_is_refused():
 def test_a_card_without_a_driver_is_refused():
     with pytest.raises(ConfigurationError, match="a counter card needs a driver, such as `driver: simulated`"):
         KIND.parameters(None)
+
+
+def test_a_card_whose_driver_cannot_count_between_triggers_cannot_be_wired():
+    class Plain(CounterCard):
+        """A driver without gating."""
+
+    channels = {"i0": {"channel": 1}}
+    keys = {"kind": "counter", "driver": "plain", "channels": channels}
+    assert entry_model(Plain).model_validate(keys).wiring.gate == ()
+    with pytest.raises(ValidationError, match=r"wiring\.gate names samy, but the driver 'plain' cannot count between"):
+        entry_model(Plain).model_validate({**keys, "wiring": {"gate": ["samy"]}})

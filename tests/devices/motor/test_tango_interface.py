@@ -14,6 +14,7 @@ import pytest
 import tango
 
 from ronda.framework.tango.names import (
+    AcquisitionCommand,
     AxisAttribute,
     AxisCommand,
     DeviceCommand,
@@ -28,7 +29,7 @@ NUMERIC = {tango.DevDouble, tango.DevLong64, tango.DevLong, tango.DevShort}
 @pytest.mark.parametrize(
     ("device", "attributes", "commands"),
     [
-        ("samx", AxisAttribute, [*AxisCommand, *DeviceCommand]),
+        ("samx", AxisAttribute, [*AxisCommand, *DeviceCommand, AcquisitionCommand.DISARM_SCAN]),
         ("mc1", MotorControllerAttribute, [*MotorControllerCommand, *DeviceCommand]),
     ],
 )

@@ -15,7 +15,7 @@ from ronda.devices.counter.contract import CounterCard
 from ronda.devices.counter.kind import entry_model
 from ronda.devices.motor.contract import ControllerParameters, MotorController
 from ronda.framework.config.kinds import load_driver
-from ronda.framework.errors import NotAllowed
+from ronda.framework.errors import HardwareFault, NotAllowed
 from ronda.framework.scan.sweep import sweep
 from ronda.framework.scan.trigger_match import Matched, match
 
@@ -139,6 +139,15 @@ def test_what_was_counted_does_not_change_when_it_is_read_again(bench: Bench) ->
     assert np.array_equal(once.values, again.values)
     assert np.array_equal(once.values[20:], rest.values)
     assert np.array_equal(once.begins[20:], rest.begins)
+
+
+def test_a_card_that_is_armed_for_triggers_does_not_count_for_a_time(bench: Bench) -> None:
+    bench.card.arm_gated()
+    with pytest.raises(HardwareFault, match="ct1 refuses START: the gate is armed for triggers"):
+        bench.card.start()
+    bench.card.disarm_gated()
+    bench.card.prepare(0.001)
+    bench.card.start()
 
 
 def test_a_driver_that_cannot_says_so() -> None:

@@ -8,22 +8,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ronda.framework.errors import HardwareFault
-from ronda.framework.scan.trigger_match import Matched, match
+from ronda.framework.scan.trigger_match import Matched, Matching, match
 
 PERIOD, DELAY = 1e-3, 3e-4
 CLOCKS = np.array([0.0, 0.011, 0.029, 0.061])
 TOLERANCE = 1e-4
 
 
-def sent(npoints: int, fates: dict[int, str], offset: float = 0.0, skew: float = 0.0) -> Matched:
-    """Send the triggers of a scan over a line on which some go astray; each interval counts its own length in µs."""
+def line(npoints: int, fates: dict[int, str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """When triggers are emitted, which of them bound points, and when they arrive."""
     emitted = np.concatenate([CLOCKS, 0.5 + PERIOD * np.arange(npoints + 1)])
     arrivals = list(CLOCKS)
     for number, time in enumerate(emitted[len(CLOCKS) :]):
         fate = fates.get(number, "")
         arrivals += {"": [time], "lost": [], "twice": [time, time + DELAY], "late": [time + DELAY]}[fate]
-    arrivals = np.array(sorted(arrivals))
-    bounds = np.arange(len(emitted)) >= len(CLOCKS)
+    return emitted, np.arange(len(emitted)) >= len(CLOCKS), np.array(sorted(arrivals))
+
+
+def sent(npoints: int, fates: dict[int, str], offset: float = 0.0, skew: float = 0.0) -> Matched:
+    """Send the triggers of a scan over a line on which some go astray; each interval counts its own length in µs."""
+    emitted, bounds, arrivals = line(npoints, fates)
     return match(emitted, bounds, arrivals * (1 + skew) + offset, np.diff(arrivals)[:, None] * 1e6, TOLERANCE)
 
 
@@ -50,6 +54,47 @@ def test_only_the_points_concerned_are_marked(npoints: int, fates: dict[int, str
     assert matched.late == tuple(sorted(number for number, fate in fates.items() if fate == "late"))
     assert matched.extra == sum(fate == "twice" for fate in fates.values())
     assert matched.values[matched.valid == 1, 0] == pytest.approx(PERIOD * 1e6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    npoints=st.integers(1, 60),
+    fates=st.dictionaries(st.integers(0, 60), st.sampled_from(["lost", "twice", "late"]), max_size=12),
+    cuts=st.lists(st.tuples(st.integers(0, 70), st.integers(0, 90)), max_size=8),
+)
+def test_points_are_the_same_whether_triggers_come_bit_by_bit_or_at_once(
+    npoints: int, fates: dict[int, str], cuts: list[tuple[int, int]]
+) -> None:
+    emitted, bounds, arrivals = line(npoints, {number: fate for number, fate in fates.items() if number <= npoints})
+    counted = np.diff(arrivals)[:, None] * 1e6
+    whole = match(emitted, bounds, arrivals + 5.0, counted, TOLERANCE)
+    upto = np.concatenate([[[np.nan]], counted])
+    matching = Matching(1, TOLERANCE)
+    given_out, got_in, told = 0, 0, []
+    for out, into in [*sorted(cuts), (len(emitted), len(arrivals))]:
+        into = min(max(into, got_in), len(arrivals))
+        if out > given_out:
+            matching.add_emitted(emitted[given_out:out], bounds[given_out:out])
+            given_out = min(out, len(emitted))
+        if into > got_in:
+            matching.add_received(arrivals[got_in:into] + 5.0, upto[got_in:into])
+            got_in = into
+        told.append(matching.decide(complete=given_out == len(emitted) and got_in == len(arrivals))[0])
+    assert np.array_equal(np.concatenate(told), whole.values, equal_nan=True)
+    assert matching.result().valid.tolist() == whole.valid.tolist()
+    assert matching.result().sentence() == whole.sentence()
+
+
+def test_triggers_of_the_next_line_are_left_for_it() -> None:
+    emitted, bounds, arrivals = line(5, {})
+    matching = Matching(1, TOLERANCE, after=2e-3)
+    matching.add_emitted(emitted, bounds)
+    matching.add_received(np.append(arrivals, arrivals[-1] + [1e-3, 3e-3, 4e-3]), np.arange(13.0)[:, None])
+    matching.decide(complete=True)
+    assert matching.result().extra == 1
+    times, counted = matching.rest()
+    assert times == pytest.approx(arrivals[-1] + np.array([3e-3, 4e-3]))
+    assert counted[:, 0].tolist() == [11.0, 12.0]
 
 
 def test_a_lost_first_trigger_shifts_nothing() -> None:

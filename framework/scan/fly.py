@@ -1,0 +1,107 @@
+"""Continuous scans: the axis moves while devices measure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+from ronda.framework.clients.axis import Axis
+from ronda.framework.errors import BadValue
+from ronda.framework.scan.arguments import MOST_POINTS, a_number, an_axis, exposure_time, whole
+from ronda.framework.scan.continuous import Continuous, check_sweep, choose_triggers
+from ronda.framework.scan.making import Maker, Options
+from ronda.framework.scan.measured import Measured
+from ronda.framework.scan.own import OwnScan
+from ronda.framework.scan.sources import sources
+from ronda.framework.scan.sweep import Line
+
+
+class ContinuousScans(Maker):
+    """Scans whose axis does not stop at points; see `Scans`."""
+
+    def fscan(
+        self,
+        axis: Axis | str,
+        start: float,
+        step: float,
+        npoints: int,
+        time: float,
+        *counters: Measured,
+        backnforth: bool = False,
+        triggers: str = "",
+        **options: Unpack[Options],
+    ) -> OwnScan:
+        """Sweep an axis while counters measure, each point for so many s: fscan(samy, -1, 0.01, 200, 0.01, diode).
+
+        It begins to move before the start, so that it has its velocity there, and brakes behind the end.
+
+        Args:
+            axis: which.
+            start: where the first point begins, in the axis's unit.
+            step: from the beginning of one point to that of the next; its sign is the direction.
+            npoints: number of points.
+            time: of each point in s; step / time is the velocity.
+            counters: what to measure.
+            backnforth: whether to sweep back as well, which measures as many points again.
+            triggers: "hardware" or "software"; hardware if all devices can, if nothing is said.
+            options: see `Options`.
+
+        Raises:
+            OutOfRange: the axis cannot sweep so fast, so slowly, or so far.
+            NotAllowed: a device cannot take part.
+        """
+        name = "fscan"
+        one = an_axis(self.beamline, name, axis)
+        line = self._line(name, one, start, step, npoints, time)
+        lines = [line, back(line)] if backnforth else [line]
+        shown = [one, start, step, line.npoints, time]
+        return self._sweep(name, shown, one, lines, counters, triggers, options)
+
+    def _sweep(
+        self,
+        name: str,
+        shown: Sequence[Any],
+        axis: Axis,
+        lines: Sequence[Line],
+        counters: Sequence[Measured],
+        triggers: str,
+        options: Options,
+        *,
+        slow: Sequence[Axis] = (),
+        slow_positions: Sequence[tuple[float, ...]] = (),
+        **more: Any,
+    ) -> OwnScan:
+        points = sum(line.npoints for line in lines)
+        if points > MOST_POINTS:
+            raise BadValue(f"{name}: {points} points are too many; a scan has at most {MOST_POINTS}")
+        swept = check_sweep(axis, lines[0])
+        chosen = self.counters(name, counters)
+        measuring = sources(self.beamline, chosen)
+        how, why = choose_triggers(self.beamline, name, axis, swept, measuring, triggers, lines[0].time)
+        continuous = Continuous(axis, tuple(lines), swept, tuple(slow_positions), how, why)
+        if options.get("run", True):
+            self.beamline.tell(why)
+        return self.make(
+            name,
+            shown,
+            lines[0].time,
+            chosen,
+            options,
+            points=points,
+            axes=[*slow, axis],
+            continuous=continuous,
+            **more,
+        )
+
+    def _line(self, name: str, axis: Axis, start: Any, step: Any, npoints: Any, time: Any) -> Line:
+        return Line(
+            a_number(name, f"the start of {axis.name}", start, axis.unit),
+            a_number(name, f"the step of {axis.name}", step, axis.unit),
+            whole(name, "the number of points", npoints),
+            exposure_time(name, time),
+        )
+
+
+def back(line: Line) -> Line:
+    """The same points in the other direction."""
+    return Line(line.start + line.npoints * line.step, -line.step, line.npoints, line.time)

@@ -1,0 +1,160 @@
+"""The loop over the lines of a continuous scan: what sweeping with hardware and with software triggers share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ronda.framework.errors import HardwareFault
+from ronda.framework.nexus import words
+from ronda.framework.scan import motion
+from ronda.framework.scan.continuous import Continuous, check_sweep
+from ronda.framework.scan.durations import Durations
+from ronda.framework.scan.opening import ELAPSED
+from ronda.framework.scan.plan import Plan
+from ronda.framework.scan.presets import Presets
+from ronda.framework.scan.sources import Source
+from ronda.framework.scan.steering import Steering
+from ronda.framework.stream.publisher import Publisher
+from ronda.framework.stream.scan import Scan
+from ronda.framework.tango.names import AxisCommand
+
+SLICE = 0.1
+"""Longest wait for data in one read, in s: so soon a stop is noticed."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What both ways of sweeping need.
+
+    Attributes:
+        scan: in the stream.
+        plan: what is to be done; it is a continuous one.
+        own: publishes what the engine itself knows.
+        measuring: the devices.
+        steering: lets it wait.
+        presets: what is done around each point; here, around each line.
+    """
+
+    scan: Scan
+    plan: Plan
+    own: Publisher
+    measuring: Sequence[Source]
+    steering: Steering
+    presets: Presets
+
+
+class Sweeping:
+    """Sweeps over the lines of one scan, whose devices are armed. Subclasses say what happens during a sweep.
+
+    Attributes:
+        moved: whether an axis has been sent somewhere.
+        durations: where the time went.
+        remarks: sentences about triggers that were missing, late or extra.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        assert parts.plan.continuous is not None  # noqa: S101 - whoever makes it has seen it
+        self.moved = False
+        self.durations = Durations()
+        self.remarks: list[str] = []
+        self._parts = parts
+        self._plan = parts.plan
+        self._continuous: Continuous = parts.plan.continuous
+        self._slow_axes = parts.plan.axes[:-1]
+        self._slow: tuple[float, ...] = ()
+        self._published = 0
+
+    def run(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Sweep over all lines; gives index and values by channel of the latest point now and then.
+
+        Raises:
+            HardwareFault: the axis stands elsewhere than it should, or gives too few triggers.
+            DeviceFailed, NotReady, TimedOut, CommunicationFailed: a device does not measure.
+        """
+        steering, presets, points = self._parts.steering, self._parts.presets, self._continuous.lines[0].npoints
+        for number in range(len(self._continuous.lines)):
+            waited = steering.waited
+            steering.wait_until_free()
+            begun = time.monotonic()
+            presets.prepare_point(number * points)
+            self._go_to_begin(number)
+            arrived = time.monotonic()
+            self.durations.motion += arrived - begun
+            steering.wait_until_free()
+            presets.start_point(number * points)
+            yield from self._sweep(number)
+            presets.stop_point()
+            self.durations.waiting += steering.waited - waited
+        yield from self._finish()
+
+    def end_motion(self) -> None:
+        """The scan did not come to its own end, and the axes stand: nothing else is to be ended."""
+
+    def collect_rest(self) -> int:
+        """The devices have left it: publish what belongs to the points that are there; returns how many there are."""
+        return self._published
+
+    # -- for subclasses
+
+    def _sweep(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        raise NotImplementedError
+
+    def _finish(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        yield from ()
+
+    # -- tools
+
+    def _go_to_begin(self, number: int) -> None:
+        """Take all axes to where the run-up of a line begins."""
+        self.moved = True
+        swept = check_sweep(self._continuous.axis, self._continuous.lines[number])
+        slow = self._continuous.slow[number] if self._continuous.slow else ()
+        check = self._parts.steering.check
+        if slow and slow != self._slow:
+            motion.move([*self._slow_axes, self._continuous.axis], [*slow, swept.begins], check)
+            self._slow = slow
+        else:
+            motion.move([self._continuous.axis], [swept.begins], check)
+        if self._plan.stab_time:
+            time.sleep(self._plan.stab_time)
+
+    def _start(self, number: int) -> None:
+        self._continuous.axis.remote.command(AxisCommand.START_SWEEP, self._continuous.lines[number].to_json())
+
+    def _require_end(self, number: int, position: float) -> None:
+        axis = self._continuous.axis
+        rests = check_sweep(axis, self._continuous.lines[number]).rests
+        if not axis.is_at(position, rests):
+            raise HardwareFault(
+                f"{axis.name}: stands at {position:.10g} {axis.unit}, its sweep should have ended at {rests:.10g} "
+                f"{axis.unit}: {axis.status}"
+            )
+
+    def _own_block(
+        self,
+        number: int,
+        edges: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+        elapsed: npt.NDArray[np.float64],
+        exposure: npt.NDArray[np.float64],
+        valid: npt.NDArray[np.uint8],
+    ) -> dict[str, npt.NDArray[Any]]:
+        """What the scan itself publishes of n points: edges are their first and last positions."""
+        axis, (first, last) = self._continuous.axis.name, edges
+        slow = self._continuous.slow[number] if self._continuous.slow else ()
+        block: dict[str, npt.NDArray[Any]] = {
+            one.name: np.full(len(first), position) for one, position in zip(self._slow_axes, slow, strict=False)
+        }
+        return block | {
+            axis: (first + last) / 2,
+            f"{axis}_start": first,
+            f"{axis}_end": last,
+            ELAPSED: elapsed,
+            words.EXPOSURE_CHANNEL: exposure,
+            words.VALID: valid,
+        }

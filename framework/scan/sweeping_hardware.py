@@ -1,0 +1,214 @@
+"""Sweeping with hardware triggers: devices measure by themselves, and the positions are those latched."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ronda.framework.errors import HardwareFault, TimedOut
+from ronda.framework.nexus import words
+from ronda.framework.scan.latches import (
+    BOUNDS,
+    COUNTS,
+    LINE,
+    POSITION,
+    TIME,
+    emitted_channels,
+    emitted_name,
+    matching_name,
+    valid_name,
+)
+from ronda.framework.scan.sweeping import SLICE, Parts, Sweeping
+from ronda.framework.stream.answers import DeviceFailed, NeverWillBe
+from ronda.framework.tango.names import AcquisitionCommand, AxisCommand
+
+LATE_LIMIT = 5.0
+"""Seconds after the end of a line within which all triggers and points are there."""
+
+TOLD_PERIOD = 0.2
+"""Seconds between two points that people are shown; in the stream are all of them, sooner."""
+
+GLANCE = 0.001
+"""Seconds for which an axis is asked whether it stands."""
+
+
+class HardwareSweeping(Sweeping):
+    """The axis gives triggers at positions; devices count between them, and publish by themselves, in blocks."""
+
+    def __init__(self, parts: Parts) -> None:
+        super().__init__(parts)
+        axis = self._continuous.axis.name
+        self._names = emitted_channels(axis)
+        self._cards = [source.name for source in parts.measuring]
+        self._line_points = self._continuous.lines[0].npoints
+        wanted = [*self._names.values()]
+        for source in parts.measuring:
+            wanted += [counter.name for counter in source.counters]
+            wanted.append(valid_name(source.name))
+            wanted += [f"{source.name}_{what}" for what in COUNTS]
+        self._cursor = parts.scan.follow(wanted)
+        self._edges: list[list[npt.NDArray[np.float64]]] = []
+        self._seen = [0] * len(self._continuous.lines)
+        self._valid: dict[str, npt.NDArray[np.uint8]] = {card: np.empty(0, np.uint8) for card in self._cards}
+        self._latest: dict[str, dict[str, float]] = {card: {} for card in self._cards}
+        self._times = self._positions = np.empty(0)
+        self._lines = np.empty(0, np.int32)
+        self._zero = self._told = 0.0
+
+    def _sweep(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        axis, line = self._continuous.axis, self._continuous.lines[number]
+        asked = time.monotonic()
+        axis.remote.command(AxisCommand.ARM_SWEEP, line.to_json(scan=self._parts.scan.identifier, line=number))
+        self._start(number)
+        started = time.monotonic()
+        self.durations.setup += started - asked
+        position: float | None = None
+        deadline = 0.0
+        while position is None or self._seen[number] <= line.npoints:
+            yield from self._take(SLICE)
+            self._parts.steering.check()
+            if position is None:
+                position = axis.await_rest(GLANCE)
+                deadline = time.monotonic() + LATE_LIMIT
+                if position is not None:
+                    self._require_end(number, position)
+            elif time.monotonic() > deadline:
+                raise HardwareFault(
+                    f"{axis.name}: its controller gave {self._seen[number]} of {line.npoints + 1} triggers in line "
+                    f"{number}; did it pass all positions?"
+                )
+        measured = line.npoints * line.time
+        self.durations.exposure += measured
+        self.durations.motion += max(time.monotonic() - started - measured, 0.0)
+
+    def _finish(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        begun = time.monotonic()
+        deadline = begun + LATE_LIMIT
+        while self._published < (self._plan.points or 0):
+            if time.monotonic() > deadline:
+                self._require_held()
+                deadline = time.monotonic() + LATE_LIMIT
+            yield from self._take(SLICE)
+            self._parts.steering.check()
+        while time.monotonic() < deadline and not self._matched():
+            yield from self._take(SLICE)
+        self.durations.readout += time.monotonic() - begun
+        self._disarm()
+
+    def end_motion(self) -> None:
+        """Let the axis give no more triggers, and publish the last ones."""
+        self._disarm()
+
+    def collect_rest(self) -> int:
+        """All devices have left: take what they still published."""
+        deadline = time.monotonic() + LATE_LIMIT
+        while not self._cursor.exhausted and time.monotonic() < deadline:
+            for _ in self._take(SLICE, patient=False):
+                pass
+        return self._published
+
+    # -- tools
+
+    def _disarm(self) -> None:
+        self._continuous.axis.remote.command(AcquisitionCommand.DISARM_SCAN, self._parts.scan.identifier)
+
+    def _require_held(self) -> None:
+        """See that the device that is last waits for room in the stream.
+
+        Raises:
+            TimedOut: it does not.
+        """
+        last = min(self._parts.measuring, key=lambda source: len(self._valid[source.name]))
+        progress = last.progress()
+        if progress.doing != "held":
+            raise TimedOut(
+                f"{last.name}: has not published all points {LATE_LIMIT:g} s after the last trigger, it is "
+                f"{progress.doing}: {progress.sentence or last.remote.status()}"
+            )
+
+    def _matched(self) -> bool:
+        positions = self._cursor.positions
+        return all(positions[matching_name(card)] >= len(self._continuous.lines) for card in self._cards)
+
+    def _take(self, timeout: float, *, patient: bool = True) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Read what has come, and publish the positions of the points that all devices have measured."""
+        try:
+            blocks = self._cursor.read(timeout)
+        except NeverWillBe:
+            blocks = []
+        for block in blocks:
+            if block.device == emitted_name(self._continuous.axis.name):
+                self._take_triggers(block.data)
+            elif block.device in self._valid:
+                valid = block.data[valid_name(block.device)]
+                self._valid[block.device] = np.concatenate([self._valid[block.device], valid])
+                self._latest[block.device] = {
+                    name: values[-1].item() for name, values in block.data.items() if not name.endswith("_valid")
+                }
+            else:
+                self._take_matching(block.device.removesuffix("_matching"), block.first, block.data)
+        if patient:
+            for end in self._cursor.ends.values():
+                if end.kind == "failed":
+                    raise DeviceFailed(end.sentence or f"{end.device}: failed", end.device, end.length)
+        yield from self._publish()
+
+    def _take_triggers(self, data: Any) -> None:
+        times, positions, lines, bounds = (data[self._names[what]] for what in (TIME, POSITION, LINE, BOUNDS))
+        bounding = bounds != 0
+        for line in np.unique(lines[bounding]).tolist():
+            self._seen[line] += int(np.sum(lines[bounding] == line))
+        self._times = np.concatenate([self._times, times[bounding]])
+        self._positions = np.concatenate([self._positions, positions[bounding]])
+        self._lines = np.concatenate([self._lines, lines[bounding]])
+
+    def _take_matching(self, card: str, first: int, data: Any) -> None:
+        for row in range(len(data[f"{card}_{COUNTS[0]}"])):
+            emitted, received, *wrong = (int(data[f"{card}_{what}"][row]) for what in COUNTS)
+            told = ", ".join(f"{count} {what}" for count, what in zip(wrong, COUNTS[2:], strict=True) if count)
+            if told:
+                line = f"line {first + row}: " if len(self._continuous.lines) > 1 else ""
+                self.remarks.append(
+                    f"{card}: {line}{emitted} triggers emitted, {received} received: {told}; the points concerned are "
+                    f"marked in {words.VALID}"
+                )
+
+    def _publish(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Publish points of one line; those of the next come with the next call."""
+        while True:
+            number = self._published // self._line_points
+            if number >= len(self._continuous.lines) or not len(self._lines):
+                return
+            while len(self._lines) and self._lines[0] < number:  # the last edge of the line before
+                self._forget(1)
+            here = int(np.sum(self._lines == number))
+            measured = min(len(valid) for valid in self._valid.values())
+            count = min(here - 1, measured, (number + 1) * self._line_points - self._published)
+            if count <= 0:
+                return
+            times, positions = self._times[: count + 1], self._positions[: count + 1]
+            if not self._published:
+                self._zero = float(times[0])
+            valid = np.min([self._valid[card][:count] for card in self._cards], axis=0)
+            if self._parts.steering.watched and self._parts.steering.spoils(self._published):
+                valid = np.zeros_like(valid)
+            block = self._own_block(
+                number, (positions[:-1], positions[1:]), times[:-1] - self._zero, np.diff(times), valid
+            )
+            self._parts.own.publish_block(block, first=self._published)
+            self._published += count
+            self._forget(count)
+            self._valid = {card: values[count:] for card, values in self._valid.items()}
+            latest = {name: value for values in self._latest.values() for name, value in values.items()}
+            if self._published < (self._plan.points or 0) and time.monotonic() < self._told + TOLD_PERIOD:
+                continue
+            self._told = time.monotonic()
+            yield self._published - 1, {**{name: values[-1].item() for name, values in block.items()}, **latest}
+
+    def _forget(self, count: int) -> None:
+        self._times, self._positions = self._times[count:], self._positions[count:]
+        self._lines = self._lines[count:]

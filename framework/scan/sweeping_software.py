@@ -1,0 +1,101 @@
+"""Sweeping with software triggers: devices are triggered at equal times, and the axis tells where it was then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ronda.framework.scan import motion
+from ronda.framework.scan.continuous import check_sweep
+from ronda.framework.scan.points import Points
+from ronda.framework.scan.sweeping import SLICE, Parts, Sweeping
+from ronda.framework.stream.trigger import TriggerLine
+
+
+class SoftwareSweeping(Sweeping):
+    """The axis sweeps, and each point is triggered when it should be there; positions are those that the axis tells.
+
+    Args:
+        parts: as for both.
+        line: triggers the devices.
+        points: sees that they have measured.
+    """
+
+    def __init__(self, parts: Parts, line: TriggerLine, points: Points) -> None:
+        super().__init__(parts)
+        self._line = line
+        self._points = points
+        self._zero = 0.0
+
+    def _sweep(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        axis, line = self._continuous.axis, self._continuous.lines[number]
+        swept = check_sweep(axis, line)
+        exposure = self._continuous.exposure
+        asked = time.time()
+        self._start(number)
+        began = (asked + time.time()) / 2
+        first = began + (swept.duration - line.npoints * line.time) / 2
+        track = Track(self._sample, swept.velocity if line.step > 0 else -swept.velocity)
+        for place in range(line.npoints):
+            index = number * line.npoints + place
+            self._wait_until(first + place * line.time)
+            late = time.time() - (first + place * line.time)
+            self._line.fire(index, point=index)
+            fired = time.time()
+            values = self._points.collect(index, self._line, index)
+            self._zero = self._zero or fired
+            ends = track.at(fired), track.at(fired + exposure)
+            self._parts.steering.check()
+            valid = np.array([late < line.time / 2], np.uint8)
+            block = self._own_block(
+                number,
+                (np.array(ends[:1]), np.array(ends[1:])),
+                np.array([fired - self._zero]),
+                np.array([exposure]),
+                valid,
+            )
+            self._parts.own.publish_block(block, times=[fired], first=index)
+            yield index, {**{name: found[0].item() for name, found in block.items()}, **values}
+        (position,) = motion.wait([axis], self._parts.steering.check)
+        self._require_end(number, position)
+        self.durations.exposure += line.npoints * exposure
+        self.durations.readout += line.npoints * (line.time - exposure)
+        self.durations.motion += max(time.time() - began - line.npoints * line.time, 0.0)
+
+    def _wait_until(self, when: float) -> None:
+        while (left := when - time.time()) > 0:
+            time.sleep(min(left, SLICE))
+            self._parts.steering.check()
+
+    def _sample(self) -> tuple[float, float, bool]:
+        return self._continuous.axis.timed_position()
+
+
+class Track:
+    """Where a sweeping axis was, from what it said now and then.
+
+    Args:
+        sample: asks it; gives seconds since 1970, its position then, and whether it moved.
+        velocity: of the sweep, in its unit per s, with the sign of its direction.
+    """
+
+    def __init__(self, sample: Callable[[], tuple[float, float, bool]], velocity: float) -> None:
+        self._sample = sample
+        self._velocity = velocity
+        self._times: list[float] = []
+        self._positions: list[float] = []
+        self._moving = True
+
+    def at(self, when: float) -> float:
+        """Position at a time (s since 1970): between two that it told, or on from the latest with its velocity."""
+        if not self._times or self._times[-1] < when:
+            time_, position, self._moving = self._sample()
+            if not self._times or time_ > self._times[-1]:
+                self._times.append(time_)
+                self._positions.append(position)
+        if (when > self._times[-1] and self._moving) or len(self._times) == 1:
+            return self._positions[-1] + self._velocity * (when - self._times[-1])
+        return float(np.interp(when, self._times[-50:], self._positions[-50:]))

@@ -1,0 +1,203 @@
+"""Continuous scans of the demo beamline: where their points lie, what is marked, how they end, and why one is refused."""
+
+import contextlib
+import json
+import socket
+
+import h5py
+import numpy as np
+import pytest
+
+from ronda.framework.errors import BadValue, NotAllowed, OutOfRange
+from ronda.framework.scan.observer import Observer
+from ronda.framework.scan.standard import Scans
+from tests.framework.scan.test_faults import when
+
+STEP = 0.02
+RESOLUTION = 1 / 2000  # mm for one step of samy
+
+
+@pytest.fixture
+def ask(demo):
+    """Asks the control port of the simulators."""
+    port = json.loads((demo.folder / ".ronda" / "local" / "ports.json").read_text())["simulators' control"]
+
+    def ask(**request):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as control:
+            control.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.loads(control.makefile().readline())
+        assert answer.pop("ok")
+        return answer
+
+    return ask
+
+
+@pytest.fixture
+def home(beamline):
+    """Leaves samy where it was, with its velocity."""
+    yield
+    beamline["samy"].move(0.0)
+    assert beamline["samy"].velocity == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("direction", [1, -1], ids=["up", "down"])
+def test_an_fscan_and_an_ascan_of_the_pinhole_agree(scans, home, direction):
+    npoints, middle = 45, 0.14
+    start = middle - direction * STEP * npoints / 2
+    swept = scans.fscan("samy", start, direction * STEP, npoints, 0.02, "i0", "diode", save=False)
+
+    edges = start + direction * STEP * np.arange(npoints + 1)
+    assert swept["samy_start"] == pytest.approx(edges[:-1], abs=RESOLUTION)
+    assert swept["samy_end"] == pytest.approx(edges[1:], abs=RESOLUTION)
+    assert swept["samy"] == pytest.approx((edges[1:] + edges[:-1]) / 2, abs=RESOLUTION)
+    assert swept["exposure_time"] == pytest.approx(np.full(npoints, 0.02), rel=0.05)
+    assert swept["valid"].all()
+    assert swept["ct1_received"].tolist() == [npoints + 6]
+
+    third = slice(1, None, 3)
+    first, last = swept["samy"][third][[0, -1]]
+    before = 3 * direction * STEP  # one point more, so that the play is taken up
+    stepped = scans.ascan("samy", first - before, last, 15, 0.02, "i0", "diode", save=False)
+    assert stepped["samy"][1:] == pytest.approx(swept["samy"][third], abs=3 * RESOLUTION)
+    for counter in ("i0", "diode"):
+        one, other = swept[counter][third], stepped[counter][1:]
+        sigma = np.sqrt(
+            one + other + 1 + 2 * (0.004 * other) ** 2
+        )  # 0.3 % of the beam's own noise, 0.2 % of the card's
+        assert np.abs(one - other).max() == pytest.approx(0, abs=5 * sigma.max())
+        assert (np.abs(one - other) < 5 * sigma).all()
+
+
+def test_a_sweep_there_and_back_has_both_in_one_saved_file(scans, recorder, home):
+    scan = scans.fscan("samy", -0.1, 0.01, 20, 0.01, "ct1", backnforth=True)
+
+    there = -0.1 + 0.01 * np.arange(20) + 0.005
+    assert scan.state == "COMPLETED"
+    assert recorder.points[-1][0] == 39
+    with h5py.File(scan.wait_for_file().path) as file:
+        entry = file[f"{scan.number}.1"]
+        assert entry["measurement/samy"][:] == pytest.approx([*there, *there[::-1]], abs=RESOLUTION)
+        assert [len(entry[f"measurement/{name}"]) for name in ("i0", "diode", "valid", "samy_end")] == [40] * 4
+        assert entry["measurement/samy_trigger_bounds"][:].sum() == 42
+        assert b"hardware triggers of samy" in entry["triggers"][()]
+        assert entry["plotselect"].attrs["axes"].tolist() == ["samy"]
+
+
+def test_triggers_that_go_astray_are_found_and_only_their_points_are_marked(scans, home, ask):
+    npoints, wrong = 300, set()
+    for _ in range(5):  # chance, or a slow machine, may let none go astray
+        before = ask(do="triggers", line="motion:2")
+        scan = scans.fscan("samy", -0.15, 0.001, npoints, 0.005, "i0", save=False, run=False)
+        when(
+            lambda scan=scan: scan.stream is not None and scan.stream.extent("samy_triggers").length >= 5,
+            lambda: ask(do="triggers", line="motion:2", dropped=0.1, doubled=0.1, by=0.002),
+        )
+        scan.run()
+        ask(do="triggers", line="motion:2", dropped=0.0)
+        after = ask(do="triggers", line="motion:2")
+        dropped, doubled = (
+            {n - before["emitted"] - 5 for n in after[fate] if n not in before[fate]} for fate in ("dropped", "doubled")
+        )
+        wrong = {point for n in dropped for point in (n - 1, n)} | doubled
+        wrong = {point for point in wrong if 0 <= point < npoints}
+        if wrong:
+            break
+    assert wrong
+    assert set(np.flatnonzero(scan["valid"] == 0).tolist()) == wrong
+    assert scan["ct1_missing"].tolist() == [len(dropped)]
+    assert len(scan["i0"]) == len(scan["samy"]) == npoints
+    assert scan["samy_start"] == pytest.approx(-0.15 + 0.001 * np.arange(npoints), abs=RESOLUTION)
+    good = scan["i0"][scan["valid"] != 0]
+    assert good == pytest.approx(np.full(len(good), good.mean()), rel=0.2)
+    assert any("triggers emitted" in remark and "marked in valid" in remark for remark in scan.remarks)
+
+
+def test_stopped_in_the_middle_it_leaves_all_channels_equally_long_and_the_next_one_works(beamline, home):
+    class Interrupt(Observer):
+        def on_point(self, scan, index, values):
+            if index > 20:
+                raise KeyboardInterrupt
+
+    scans = Scans(beamline, "tests", "somebody", [Interrupt()])
+    with contextlib.suppress(KeyboardInterrupt):
+        scans.fscan("samy", 0.0, 0.001, 3000, 0.01, "i0", "diode")
+    scan = scans.last
+
+    assert scan.state == "ABORTED"
+    assert beamline["samy"].state == "ON"
+    assert beamline["samy"].position < 3.0
+    assert beamline["ct1"].state == "ON"
+    with h5py.File(scan.wait_for_file().path) as file:
+        found = file[f"{scan.number}.1/measurement"]
+        lengths = {len(found[name]) for name in ("samy", "samy_start", "samy_end", "i0", "diode", "valid", "ct1_valid")}
+        assert len(lengths) == 1
+        assert 20 < lengths.pop() < 3000
+        assert not np.isnan(found["samy"][:]).any()
+    again = Scans(beamline).fscan("samy", 0.0, 0.01, 10, 0.01, "i0", save=False)
+    assert (again.state, len(again["i0"])) == ("COMPLETED", 10)
+
+
+def test_with_software_triggers_positions_are_those_that_the_axis_tells(scans, home):
+    scan = scans.fscan("samy", 0.0, 0.01, 12, 0.05, "i0", triggers="software", save=False)
+
+    assert scan["samy_start"][0] == pytest.approx(0.0, abs=0.1)  # however slow this machine is
+    assert (np.diff(scan["samy"]) > 0).all()
+    assert (scan["samy_end"] > scan["samy_start"]).all()
+    assert len(scan["i0"]) == 12
+    assert scan["i0"] == pytest.approx(np.full(12, scan["i0"].mean()), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "error", "says"),
+    [
+        (
+            ("samy", 24.9, 0.01, 10, 0.01, "i0"),
+            {},
+            OutOfRange,
+            r"from 24.9 to 25 mm: with 0.055 mm to run up .* 25.055 mm, out",
+        ),
+        (
+            ("samy", 0, 1, 10, 0.001, "i0"),
+            {},
+            OutOfRange,
+            r"takes 1000 mm/s, but .* 50 mm/s at most; .* 0.02 s or longer",
+        ),
+        (("samy", 0, 0.0001, 10, 0.01, "i0"), {}, OutOfRange, "less than one step of its controller, 0.0005 mm"),
+        (("samy", 0, 0.01, 0, 0.01, "i0"), {}, BadValue, "number of points should be a whole number of at least 1"),
+        (("energy", 9, 0.001, 10, 0.01, "i0"), {}, NotAllowed, "energy: cannot sweep at constant velocity"),
+        (
+            ("samy", 0, 0.01, 10, 0.01, "mca_fe"),
+            {},
+            OutOfRange,
+            "mca, which measures mca_fe, takes no hardware triggers",
+        ),
+        (
+            ("s1u", 0, 0.01, 10, 0.05, "i0"),
+            {"triggers": "hardware"},
+            NotAllowed,
+            r"hardware triggers cannot .*: the gate of ct1 is not wired to s1u \(`wiring` in YAML\)",
+        ),
+        (("samy", 0, 0.01, 10, 0.05, "i0"), {"triggers": "soft"}, BadValue, "should be 'hardware' or 'software', not"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_the_reason_before_anything_moves(
+    scans, beamline, arguments, keywords, error, says
+):
+    before = beamline["samy"].position
+    with pytest.raises(error, match=says):
+        scans.fscan(*arguments, save=False, **keywords)
+    assert beamline["samy"].position == before
+
+
+def test_a_dry_run_checks_and_times_it(scans, beamline):
+    before = beamline["samy"].position
+    told = []
+    with scans.dryrun(told.append) as dry:
+        scans.fscan("samy", 0, 0.01, 200, 0.01, "i0", "diode", backnforth=True)
+        with pytest.raises(OutOfRange):
+            scans.fscan("samy", 24, 0.01, 200, 0.01, "i0")
+    (estimate,) = dry.estimates
+    assert (estimate.points, estimate.exposure) == (400, pytest.approx(4.0))
+    assert estimate.motion > 0.4  # four ramps of 0.1 s
+    assert estimate.ranges["samy"][:2] == pytest.approx((-0.055, 2.055))
+    assert beamline["samy"].position == before
