@@ -14,7 +14,7 @@ from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.detector import Camera, Detector, Mca
 from ronda.framework.clients.device import Device
 from ronda.framework.clients.foreign_axis import ForeignAxis
-from ronda.framework.clients.loop import Loop
+from ronda.framework.clients.loop import Loop, undrawn
 from ronda.framework.clients.machine import Machine
 from ronda.framework.clients.measurement_group import ActiveGroup, MeasurementGroup
 from ronda.framework.clients.multiposition import Multiposition
@@ -76,6 +76,7 @@ class Beamline:
         self.numbered: set[tuple[str, ...]] = set()
         self.settings_of: dict[str, list[Quantity]] = {}
         self.tell: Callable[[str], None] = print
+        self.draw: Callable[[Loop], None] = undrawn
         self.active_group = ActiveGroup(self._active, self._set_active, self.groups)
         self.changed: Callable[[], None] = lambda: None
         self._environment = environment
@@ -308,6 +309,7 @@ class Beamline:
             settings = DeviceSettings(remote, device.server.rpartition("-")[2], self.agents)
             loop = Loop(remote, configuration, settings, lambda sentence: self.tell(sentence))
             loop.forbidden = lambda: self.dry
+            loop.draw = lambda each: self.draw(each)
             return loop, []
         if device.tango_class == "MeasurementGroup":
             kept = DeviceSettings(remote, device.server.rpartition("-")[2], self.agents)

@@ -8,6 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.remote import Remote
@@ -23,10 +26,23 @@ TELL_PERIOD = 10.0
 """Seconds between two sentences on how far it is, while `wait(progress=True)` waits."""
 
 
+HISTORY = {
+    "time": LoopAttribute.HISTORY_TIME,
+    "input": LoopAttribute.HISTORY_INPUT,
+    "setpoint": LoopAttribute.HISTORY_SETPOINT,
+    "output": LoopAttribute.HISTORY_OUTPUT,
+}
+"""Columns of its history, by name."""
+
+
 class Loop(Axis):
     """One loop. As an axis its position is the input, and it stands when the setpoint is reached by its own rule.
 
     An interrupted move ends the ramp and holds the working setpoint: the output is never cut but by `off`.
+
+    Attributes:
+        output_unit: unit of the output.
+        draw: shows its history where a person looks; the shell puts its own there.
     """
 
     def __init__(
@@ -38,7 +54,8 @@ class Loop(Axis):
     ) -> None:
         """Nothing is connected yet."""
         super().__init__(remote, {"unit": "K", "digits": 3, **configuration}, settings, tell)
-        self._output_unit = str(configuration.get("output_unit", "%"))
+        self.output_unit = str(configuration.get("output_unit", "%"))
+        self.draw: Callable[[Loop], None] = undrawn
         self._tells_rest = False
 
     def __repr__(self) -> str:
@@ -58,7 +75,7 @@ class Loop(Axis):
             "input": self._told(found, LoopAttribute.INPUT, unit),
             "setpoint": f"{self._told(found, LoopAttribute.SETPOINT, unit)}, working setpoint "
             f"{self._told(found, LoopAttribute.WORKING_SETPOINT, unit)}",
-            "output": self._told(found, LoopAttribute.OUTPUT, self._output_unit),
+            "output": self._told(found, LoopAttribute.OUTPUT, self.output_unit),
             "ramp rate": f"{found.get(LoopAttribute.RAMP_RATE, math.nan):g} {unit}/min",
             "gains": ", ".join(
                 f"{name} {found[key]:g}"
@@ -207,6 +224,22 @@ class Loop(Axis):
             raise HardwareFault(self.status.partition("\n")[0])
         return True
 
+    def history(self) -> dict[str, npt.NDArray[np.float64]]:
+        """What it did of late: `time` (s since 1970), `input`, `setpoint` (the working one) and `output`.
+
+        The arrays have the same length, shape (n,); what nobody knew then is NaN.
+        """
+        columns = self.remote.read_many(list(HISTORY.values()))
+        length = min(0 if column is None else len(column) for column in columns)  # rows come while they are read
+        return {
+            name: np.asarray(column if length else (), np.float64)[:length]
+            for name, column in zip(HISTORY, columns, strict=True)
+        }
+
+    def plot(self) -> None:
+        """Plot what it did of late: input, working setpoint and output over time."""
+        self.draw(self)
+
     def counters(self) -> list[Counter]:
         """What it can record at each point of a scan: `temp_input`, `temp_setpoint`, `temp_output`, `temp_error`."""
         return [
@@ -222,7 +255,7 @@ class Loop(Axis):
             for word, attribute, unit in (
                 ("input", LoopAttribute.INPUT, self.unit),
                 ("setpoint", LoopAttribute.WORKING_SETPOINT, self.unit),
-                ("output", LoopAttribute.OUTPUT, self._output_unit),
+                ("output", LoopAttribute.OUTPUT, self.output_unit),
                 ("error", LoopAttribute.ERROR, self.unit),
             )
         ]
@@ -351,6 +384,17 @@ class Loop(Axis):
     def _told(self, found: Mapping[str, Any], attribute: str, unit: str) -> str:
         value = found.get(attribute)
         return "unknown" if value is None or math.isnan(value) else f"{self.text(value)} {unit}"
+
+
+def undrawn(loop: Loop) -> None:
+    """Without a screen.
+
+    Raises:
+        NotAllowed: always.
+    """
+    raise NotAllowed(
+        f"{loop.name}: is plotted at the prompt of `ronda shell` only; {loop.name}.history() gives the numbers"
+    )
 
 
 def _number(value: Any) -> float:

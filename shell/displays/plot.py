@@ -23,18 +23,21 @@ ASCII_SHADES = ".:+*#"
 """From the lowest to the highest value; a blank is where nothing was measured."""
 
 
-def curve_plot(x: Column, y: Column, width: int, height: int, *, plain: bool = False) -> str:
+def curve_plot(
+    x: Column, y: Column, width: int, height: int, *, plain: bool = False, ends: tuple[float, float] | None = None
+) -> str:
     """A curve, its points joined in the order in which they were measured.
 
     Args:
         x, y: positions and values of equal length; points that are no numbers are left out, and break the line.
         width, height: characters of the whole, labels and all.
         plain: whether the terminal has no characters but ASCII.
+        ends: lowest and highest position of the plot; None for those of the points.
     """
     good = np.isfinite(x.values) & np.isfinite(y.values)
     if not good.any():
         return f"{y.name} has no points yet"
-    (left, right), (low, high) = _range(x.values[good]), _range(y.values[good])
+    (left, right), (low, high) = ends or _range(x.values[good]), _range(y.values[good])
     marks, columns, rows = _frame(low, high, width, height)
     across, down = (1, 1) if plain else (2, 4)
     dots = np.zeros((rows * down, columns * across), bool)

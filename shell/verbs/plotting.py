@@ -11,10 +11,12 @@ from rich.console import Console
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.loop import Loop
 from ronda.framework.errors import BadValue, RondaError
 from ronda.framework.scan.analysis.history import History
 from ronda.framework.scan.analysis.points import Points
 from ronda.framework.scan.analysis.results import Results
+from ronda.shell.displays.loop_plot import loop_plot
 from ronda.shell.displays.picture import save_picture
 from ronda.shell.displays.plot import area_plot, curve_plot
 
@@ -76,9 +78,7 @@ class PlotCommands:
         meant = self._meant("plot", scan)
         points = self._points(meant, counters, axis)
         self._say(points.heading)
-        width = self._console.width
-        height = min(HEIGHT, max(self._console.height - 6, 8))
-        plain = "utf" not in self._console.encoding.lower()
+        width, height, plain = self._room()
         for counter in points.counters:
             if len(points.axes) == 1:
                 self._say(curve_plot(points.axes[0], counter, width, height, plain=plain))
@@ -102,6 +102,16 @@ class PlotCommands:
             target = target.with_name(f"{target.name}.png")
         save_picture(self._points(meant, counters, axis), target)
         self._say(f"{meant.label} drawn: {target.resolve()}")
+
+    def draw_loop(self, loop: Loop) -> None:
+        """Plot what a regulation loop did of late: what `temp.plot()` does."""
+        width, height, plain = self._room()
+        self._say(loop_plot(loop, width, height * 3 // 2, plain=plain))
+
+    def _room(self) -> tuple[int, int, bool]:
+        """Width and height of a plot, and whether the terminal has ASCII alone."""
+        height = min(HEIGHT, max(self._console.height - 6, 8))
+        return self._console.width, height, "utf" not in self._console.encoding.lower()
 
     def _points(self, scan: Results, counters: Sequence[Which], axis: Over) -> Points:
         return scan.points(*(counters or self._selection.of(scan)), axis=axis)

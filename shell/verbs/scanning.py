@@ -42,6 +42,7 @@ class ScanCommands:
         selection = Selection()
         self._peaks = PeakCommands(self._scans.history, console, lambda: self._scans.dry is not None, selection)
         self._plots = PlotCommands(self._scans.history, selection, console)
+        beamline.draw = self._plots.draw_loop
 
     @property
     def history(self) -> History:
