@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ronda.framework.clients.locking import Hold, who_we_are
@@ -42,6 +43,9 @@ class Axis:
         description: what it moves, in words.
         remote: its Tango device.
         forbidden: says why this program does not move it now, as a clause; an empty text if it does.
+        begins: is told before each order to move, with the target, or None for a motion without one; what it raises
+            refuses the order.
+        rests: is told when what was begun is over, or was stopped as far as that could be.
         group: the device that starts it together with others, its controller or calculation; None if there is none.
 
     Methods raise CommunicationFailed or TimedOut if its server does not answer, and the errors that it reports:
@@ -78,6 +82,8 @@ class Axis:
         self._tell = tell
         self._tells_rest = True
         self.forbidden: Callable[[], str] = str
+        self.begins: Callable[[Axis, float | None], None] = lambda *_: None
+        self.rests: Callable[[Axis], None] = lambda _: None
 
     def __repr__(self) -> str:
         return f"<Axis {self.name}>"
@@ -337,8 +343,8 @@ class Axis:
 
     def start(self, target: float) -> None:
         """Begin a move whose target was checked before."""
-        self._permit()
-        self.remote.write(AxisAttribute.POSITION, float(target))
+        with self._beginning(float(target)):
+            self.remote.write(AxisAttribute.POSITION, float(target))
 
     def jog(self, velocity: float) -> None:
         """Begin to move at a velocity, and return; it ends with `stop`, at the soft limit or at a limit switch.
@@ -346,8 +352,8 @@ class Axis:
         Args:
             velocity: in unit/s; its sign is the direction.
         """
-        self._permit()
-        self.remote.command(AxisCommand.JOG, float(velocity))
+        with self._beginning():
+            self.remote.command(AxisCommand.JOG, float(velocity))
 
     def home(self, *, wait: bool = True) -> None:
         """Search for its reference mark, and make the dial right there. Interruptions as in `move`.
@@ -355,8 +361,8 @@ class Axis:
         Raises:
             HardwareFault: the mark was not found.
         """
-        self._permit()
-        self.remote.command(AxisCommand.HOME)
+        with self._beginning():
+            self.remote.command(AxisCommand.HOME)
         if wait:
             self._waiting(self.home_end)
 
@@ -377,9 +383,9 @@ class Axis:
             direction: 1 for the high end, -1 for the low end.
             wait: whether to return only when it stands; interruptions as in `move`.
         """
-        self._permit()
         high = direction > 0
-        self.remote.command(AxisCommand.SEARCH_HIGH_LIMIT if high else AxisCommand.SEARCH_LOW_LIMIT)
+        with self._beginning():
+            self.remote.command(AxisCommand.SEARCH_HIGH_LIMIT if high else AxisCommand.SEARCH_LOW_LIMIT)
         if wait:
             self.until_rest()
 
@@ -419,7 +425,10 @@ class Axis:
         if self._tells_rest:
             try:
                 position = float(self.remote.command(AxisCommand.AWAIT_REST, float(limit)))
-                return None if math.isnan(position) else position
+                if math.isnan(position):
+                    return None
+                self.rests(self)
+                return position
             except NotFound:
                 self._tells_rest = False  # one that others serve, or a computed one
         begun = time.monotonic()
@@ -430,6 +439,7 @@ class Axis:
             time.sleep(min(max(elapsed * PATIENCE, SHORTEST_PAUSE), LONGEST_PAUSE))
         if self.state == "FAULT":
             raise HardwareFault(f"{self.name}: {_one_line(self.status)}")
+        self.rests(self)
         return self.position
 
     def arrive(self, target: float) -> None:
@@ -460,12 +470,15 @@ class Axis:
 
     def halt(self) -> str:
         """Stop it and wait until it stands; a clause about what came of that, empty if it stood already."""
-        if not self.is_moving():
-            return ""
-        self.stop()
-        if not self.wait(self._deceleration_time() + STOP_TIME):
-            return f"{self.name} still moves, {STOP_TIME:g} s after it should have stopped"
-        return f"{self.name} stopped at {self.text(self.position)} {self.unit}"
+        try:
+            if not self.is_moving():
+                return ""
+            self.stop()
+            if not self.wait(self._deceleration_time() + STOP_TIME):
+                return f"{self.name} still moves, {STOP_TIME:g} s after it should have stopped"
+            return f"{self.name} stopped at {self.text(self.position)} {self.unit}"
+        finally:
+            self.rests(self)
 
     # -- sharing it
 
@@ -504,6 +517,17 @@ class Axis:
     def _permit(self) -> None:
         if why := self.forbidden():
             raise NotAllowed(f"{self.name}: {why}")
+
+    @contextmanager
+    def _beginning(self, target: float | None = None) -> Iterator[None]:
+        """Around an order to move; one that is refused has begun nothing."""
+        self._permit()
+        self.begins(self, target)  # before: of an order that is interrupted nobody knows whether it was taken
+        try:
+            yield
+        except RondaError:
+            self.rests(self)
+            raise
 
     def details(self) -> dict[str, Any]:
         """The attributes that its table shows, those that it has."""

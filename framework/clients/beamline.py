@@ -58,6 +58,7 @@ class Beamline:
         settings_of: the settings of devices that measure, by address, see `ronda.framework.scan.detector_settings`.
         tell: takes sentences about what a change meant, such as the old and the new offset.
         active_group: the measurement group whose counters are measured when none are given.
+        begins, rests: are told of motions that this program begins, and of their ends, see `Axis`.
         changed: called when `objects` has other counters than before.
     """
 
@@ -79,6 +80,8 @@ class Beamline:
         self.draw: Callable[[Loop], None] = undrawn
         self.active_group = ActiveGroup(self._active, self._set_active, self.groups)
         self.changed: Callable[[], None] = lambda: None
+        self.begins: Callable[[Axis, float | None], None] = lambda *_: None
+        self.rests: Callable[[Axis], None] = lambda _: None
         self._environment = environment
         self._stream: Stream | None = None
         self._kept_database: Any = None
@@ -244,7 +247,9 @@ class Beamline:
         Raises:
             NotFound: it has no such attribute, or nobody knows the device.
         """
-        return ForeignAxis(self.remote(name or address.rpartition("/")[2], address), **names)
+        axis = ForeignAxis(self.remote(name or address.rpartition("/")[2], address), **names)
+        self._watched(axis)
+        return axis
 
     def close(self) -> None:
         """Let go of the stream."""
@@ -288,6 +293,12 @@ class Beamline:
                 counter = replace(counter, name=name)
         found[name] = counter
 
+    def _watched(self, axis: Axis) -> Axis:
+        axis.forbidden = lambda: self.dry
+        axis.begins = lambda axis, target: self.begins(axis, target)
+        axis.rests = lambda axis: self.rests(axis)
+        return axis
+
     def _no_database(self) -> ServiceFailed:
         return ServiceFailed(
             f"the Tango database at {self.tango_host} does not answer; if the beamline is up, its agent starts it "
@@ -303,8 +314,7 @@ class Beamline:
             group = configuration.get("controller") or configuration.get("calculation")
             together = self.remote(str(group), str(group)) if group else None
             axis = Axis(remote, configuration, settings, lambda sentence: self.tell(sentence), together)
-            axis.forbidden = lambda: self.dry
-            return axis, []
+            return self._watched(axis), []
         if device.tango_class in LOOPS:
             settings = DeviceSettings(remote, device.server.rpartition("-")[2], self.agents)
             loop = Loop(remote, configuration, settings, lambda sentence: self.tell(sentence))

@@ -183,7 +183,8 @@ class ForeignAxis(Axis):
         """Begin a move whose target was checked before."""
         self._begun = (time.monotonic(), float(target))
         try:
-            self.remote.write(self._position, float(target))
+            with self._beginning(float(target)):
+                self.remote.write(self._position, float(target))
         except BaseException:
             self._begun = None
             raise

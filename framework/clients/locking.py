@@ -7,6 +7,7 @@ import getpass
 import os
 import socket
 import threading
+import time
 from collections.abc import Sequence
 from types import TracebackType
 
@@ -95,7 +96,9 @@ class Hold:
         self._over.set()
         if self._thread is not None:
             # one that renews would lock them again, and a Tango call must not outlive the program
-            self._thread.join(CALL_LIMIT)
+            deadline = time.monotonic() + CALL_LIMIT
+            while self._thread.is_alive() and time.monotonic() < deadline:
+                time.sleep(0.001)  # where greenlets run, the others go on meanwhile
         while self._held:
             with contextlib.suppress(RondaError):
                 self._held.pop().command(AxisCommand.UNLOCK, self.words)

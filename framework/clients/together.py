@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ronda.framework.clients.axis import Axis
+from ronda.framework.errors import RondaError
 from ronda.framework.tango.names import MotorControllerCommand
 
 
@@ -32,11 +33,19 @@ class Order:
             RondaError: one axis may not go there, or the controller refuses; then none of them moves.
         """
         axis, target = self.moves[0]
-        if len(self.moves) == 1 or axis.group is None:
+        group = axis.group
+        if len(self.moves) == 1 or group is None:
             axis.start(target)
             return
         targets = {axis.name: target for axis, target in self.moves}
-        axis.group.command(MotorControllerCommand.MOVE_TOGETHER, json.dumps(targets))
+        for axis, target in self.moves:
+            axis.begins(axis, target)
+        try:
+            group.command(MotorControllerCommand.MOVE_TOGETHER, json.dumps(targets))
+        except RondaError:
+            for axis in self.axes:
+                axis.rests(axis)
+            raise
 
 
 def orders(moves: Iterable[tuple[Axis, float]]) -> list[Order]:

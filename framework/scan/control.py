@@ -20,6 +20,12 @@ class Control:
         self._stop = ""
         self._abort = ""
         self._pause = ""
+        self._stay = ""
+
+    @property
+    def stays(self) -> bool:
+        """Whether it shall not go back to where it began."""
+        return bool(self._stay)
 
     @property
     def paused(self) -> str:
@@ -27,7 +33,7 @@ class Control:
         return self._pause
 
     def give(self, word: str, who: str = "") -> None:
-        """Take an order: `pause`, `resume`, `stop` or `abort`.
+        """Take an order: `pause`, `resume`, `stop`, `abort` or `stay`.
 
         Raises:
             BadValue: it is another one.
@@ -39,10 +45,21 @@ class Control:
             self._pause = ""
         elif word == "stop":
             self._stop = self._stop or f"stopped{by}"
+        elif word == "stay":
+            self._stay = f"not to go back{by}"
         elif word == "abort":
             self._abort = self._abort or f"aborted{by}"
         else:
-            raise BadValue(f"scan {self.number}: {word!r} is no order; give pause, resume, stop or abort")
+            raise BadValue(f"scan {self.number}: {word!r} is no order; give pause, resume, stop, abort or stay")
+
+    def check_return(self) -> None:
+        """See whether a way back is to be given up.
+
+        Raises:
+            ScanStopped: it is.
+        """
+        if self._stay:
+            raise ScanStopped(f"scan {self.number}: was told {self._stay}")
 
     def check(self) -> None:
         """See whether the scan is to end now.

@@ -16,6 +16,7 @@ class Ending:
 
     def __init__(self) -> None:
         self._first: BaseException | None = None
+        self._notes: list[str] = []
 
     @property
     def failed(self) -> bool:
@@ -34,6 +35,10 @@ class Ending:
                     left.popleft()()
             except BaseException as error:  # noqa: BLE001 - nothing may keep the other steps from being done
                 self._first = self._first or error
+
+    def note(self, clauses: Iterable[str]) -> None:
+        """Tell with the first error what was stopped, and where, because of it."""
+        self._notes += clauses
 
     def state(self) -> str:
         """COMPLETED, ABORTED or FAILED."""
@@ -55,6 +60,8 @@ class Ending:
     def reraise(self) -> None:
         """Raise what ended the scan, if it did not come to its own end."""
         if self._first is not None:
+            for clause in self._notes:
+                self._first.add_note(clause)
             raise self._first
 
     def __enter__(self) -> Ending:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from ronda.framework.clients.axis import SLICE, Axis
 from ronda.framework.clients.together import orders
-from ronda.framework.errors import HardwareFault
+from ronda.framework.errors import HardwareFault, RondaError
 
 STOP_LIMIT = 10.0
 """Seconds that axes have to come to rest after a stop."""
@@ -49,25 +49,25 @@ def wait(axes: Sequence[Axis], check: Callable[[], None]) -> list[float]:
             return found
 
 
-def halt(axes: Sequence[Axis]) -> None:
-    """Stop those that move and wait until they stand, for a bounded time.
-
-    Raises:
-        HardwareFault: one does not come to rest.
-        CommunicationFailed, TimedOut: one does not answer; the others have been stopped.
-    """
-    failure: Exception | None = None
+def halt(axes: Sequence[Axis]) -> list[str]:
+    """Stop those that move, all before any is waited for; a clause about each that moved or could not be stopped."""
+    told: dict[str, str] = {}
     stopped = []
     for axis in axes:
         try:
             if axis.is_moving():
                 axis.stop()
                 stopped.append(axis)
-        except Exception as error:  # noqa: BLE001 - the others must be stopped too
-            failure = error
+        except RondaError as error:  # the others must be stopped too
+            told[axis.name] = f"{axis.name} could not be stopped: {error}"
+            axis.rests(axis)  # as far as that could be
     deadline = time.monotonic() + STOP_LIMIT
     for axis in stopped:
-        if not axis.wait(max(deadline - time.monotonic(), 0.0)):
-            raise HardwareFault(f"{axis.name}: does not come to rest within {STOP_LIMIT:g} s of a stop: {axis.status}")
-    if failure is not None:
-        raise failure
+        try:
+            at_rest = axis.wait(max(deadline - time.monotonic(), 0.0))
+            told[axis.name] = f"{axis.name} stopped at {axis.text(axis.position)} {axis.unit}"
+            if not at_rest:
+                told[axis.name] = f"{axis.name} still moves, {STOP_LIMIT:g} s after it was stopped: {axis.status}"
+        except RondaError as error:
+            told[axis.name] = f"{axis.name} was stopped: {error}"
+    return list(told.values())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ronda.framework.clients.axis import Axis
     from ronda.framework.scan.scan import Scan
 
 
@@ -20,6 +21,9 @@ class Observer:
 
     def on_waiting(self, scan: Scan, sentence: str) -> None:
         """The scan waits for something that is not motion or exposure; empty when it goes on."""
+
+    def on_returning(self, scan: Scan, moves: Sequence[tuple[Axis, float]]) -> None:
+        """All is measured, or the scan was stopped; its axes now go back to where they stood before it."""
 
     def on_end(self, scan: Scan) -> None:
         """The scan has ended; `scan.state` and `scan.sentence` say how."""

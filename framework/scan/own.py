@@ -11,6 +11,7 @@ from ronda.framework.scan.analysis.past import read_from_stream, stream_channels
 from ronda.framework.scan.analysis.results import Array, Contents, Results
 from ronda.framework.scan.background import Spawn, Task, in_thread
 from ronda.framework.scan.claims import Claims
+from ronda.framework.scan.ending import Ending
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.plan import Plan
 from ronda.framework.scan.scan import Scan
@@ -26,6 +27,7 @@ class OwnScan(Results, Scan):
 
     Attributes:
         beside: whether it was started with `start`.
+        ending: whether its work is over, and everything is brought to rest.
     """
 
     def __init__(
@@ -40,12 +42,26 @@ class OwnScan(Results, Scan):
     ) -> None:
         super().__init__(beamline, plan, observers, **options)
         self.beside = False
+        self.ending = False
         self._claims = Claims() if claims is None else claims
         self._spawn = spawn
         self._task: Task | None = None
         self._failure: RondaError | None = None
 
+    @property
+    def runs(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._begun and not self._ended
+
+    def stay(self, who: str = "") -> None:
+        """Ask a relative scan not to go back to where it began; a return that goes on is stopped. Returns at once."""
+        self._control.give("stay", who)
+
     # -- running
+
+    def _end(self, ending: Ending) -> None:
+        self.ending = True
+        super()._end(ending)
 
     def run(self) -> None:
         """Run it to its end.

@@ -6,7 +6,6 @@ from types import TracebackType
 
 from ronda.framework.clients.axis import SLICE, Axis
 from ronda.framework.errors import HardwareFault, RondaError
-from ronda.framework.scan import motion
 from ronda.framework.scan.background import Spawn, Task, in_thread
 
 
@@ -44,6 +43,7 @@ class Rocking:
         except BaseException:
             self._hold.give_back()
             raise
+        self._axis.begins(self._axis, None)
         self._task = self._spawn(self._rock)
         return self
 
@@ -54,7 +54,7 @@ class Rocking:
         try:
             if self._task is not None:
                 self._task.join()
-            motion.halt([self._axis])
+            self._axis.halt()
             self._axis.move(self._home)
         finally:
             self._hold.give_back()

@@ -301,8 +301,9 @@ class Scan:
         plan = self.plan
         steps: list[Callable[[], None]] = []
         moved = self._measuring is not None and self._measuring.moved
+        tell_return = [partial(observer.on_returning, self) for observer in self._observers]
         if moved and ending.failed:
-            steps.append(lambda: motion.halt(plan.axes))
+            steps.append(lambda: ending.note(motion.halt(plan.axes)))
         if self._measuring is not None and ending.failed:
             steps.append(self._measuring.end_motion)
         steps += [partial(source.disarm, self.identifier) for source in self._armed]
@@ -310,7 +311,7 @@ class Scan:
             steps.append(self._collect_rest)
         steps += self._presets.undo() if self._presets else []
         if moved and self._home is not None:
-            steps.append(self._home.go)
+            steps.append(partial(self._home.bring_back, self._control, ending, tell_return))
         steps += [partial(self._hooks.put_back, hook, self.number) for hook in self._hooks.after()]
         if self.stream is not None:
             steps.append(lambda: self._publish_end_positions(patient=not ending.failed))

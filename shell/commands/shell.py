@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,6 +26,7 @@ def shell(
     from ronda.shell.prompt.cooperative import make_cooperative
 
     make_cooperative()
+    signal.signal(signal.SIGINT, _leave)
 
     from ronda.framework.host import control
 
@@ -48,8 +51,6 @@ def work(
     Returns:
         the exit code.
     """
-    import os
-    import sys
     from io import TextIOWrapper
 
     import tango.gevent
@@ -79,6 +80,11 @@ def work(
         return 0
     finally:
         beamline.close()
+
+
+def _leave(_: int, __: object) -> None:
+    """Ctrl-C while the shell starts, before there is a command that it could end."""
+    os._exit(130)  # an exception in the midst of an import would come out as something else; nothing has begun yet
 
 
 def wants_traceback(context: typer.Context) -> bool:

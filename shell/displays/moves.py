@@ -24,17 +24,24 @@ class MovesDisplay:
     Args:
         console: where to.
         moves: the axes and their targets.
+        transient: whether nothing of it is left at the end.
     """
 
-    def __init__(self, console: Console, moves: Sequence[tuple[Axis, float]]) -> None:
+    def __init__(self, console: Console, moves: Sequence[tuple[Axis, float]], *, transient: bool = False) -> None:
         self._console = console
         self._moves = moves
         self._name_width = max(len(axis.name) for axis, _ in moves)
         self._velocities: list[float | RondaError] = []
-        self._live = Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False)
+        self._live = Live(
+            console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False, transient=transient
+        )
         self._greenlet: gevent.Greenlet | None = None
 
     def __enter__(self) -> None:
+        self.open()
+
+    def open(self) -> None:
+        """Begin to show."""
         if self._console.is_terminal:
             self._live.start()
             self._greenlet = gevent.spawn(self._follow)
@@ -42,9 +49,18 @@ class MovesDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close(shown=error is None)
+
+    def close(self, *, shown: bool = False) -> None:
+        """Show no more.
+
+        Args:
+            shown: show once more where the axes are.
+        """
         if self._greenlet is not None:
-            self._greenlet.kill()
-        if error is None:
+            self._greenlet.kill(block=False)
+            self._greenlet = None
+        if shown:
             self._show(final=True)
         if self._console.is_terminal:
             self._live.stop()

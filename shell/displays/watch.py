@@ -5,16 +5,18 @@ Scans that run beside what the person does have no table, for they would disturb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 
+from ronda.framework.clients.axis import Axis
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.opening import ELAPSED
 from ronda.framework.scan.own import OwnScan
 from ronda.framework.scan.scan import Scan
 from ronda.framework.stream.description import State
+from ronda.shell.displays.moves import MovesDisplay
 from ronda.shell.displays.scan_table import Field, ScanTable
 
 FILE_TIME = 30.0
@@ -32,6 +34,7 @@ class Watch(Observer):
         self._console = console
         self._table: ScanTable | None = None
         self._shown: Scan | None = None
+        self._back: MovesDisplay | None = None
         self._names: list[str] = []
         self._not_named: list[Scan] = []
 
@@ -60,11 +63,28 @@ class Watch(Observer):
         if sentence:
             self._print(f"scan {scan.number}: {sentence}" if scan.number else sentence)
 
+    def on_returning(self, scan: Scan, moves: Sequence[tuple[Axis, float]]) -> None:
+        """Show the axes on their way back, where that can be redrawn."""
+        if scan is self._shown and self._console.is_terminal:
+            self._close()
+            self._shown, self._back = scan, MovesDisplay(self._console, moves, transient=True)
+            self._back.open()
+
+    def leave(self) -> None:
+        """Nobody waits for the scan any more: what is left of it is told in lines, as of one beside."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._table is not None:
+            self._table.close()
+        if self._back is not None:
+            self._back.close()
+        self._table = self._shown = self._back = None
+
     def on_end(self, scan: Scan) -> None:
         """Say how it ended, unless all went well."""
-        if self._table is not None and scan is self._shown:
-            self._table.close()
-            self._table = self._shown = None
+        if scan is self._shown:
+            self._close()
         if _beside(scan):
             name = f"scan {scan.number}" if scan.number else scan.plan.command
             self._print(f"{name} {scan.state}" + (f": {scan.sentence}" if scan.sentence else ""))

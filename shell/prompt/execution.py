@@ -15,6 +15,7 @@ import tango
 
 from ronda.framework.errors import RondaError
 from ronda.framework.tango.errors import from_dev_failed
+from ronda.shell.prompt import interrupts as running
 from ronda.shell.prompt.interrupts import Interrupts
 from ronda.shell.prompt.namespace import Namespace
 from ronda.shell.prompt.under_cursor import one_line, signature
@@ -33,17 +34,25 @@ class Interpreter:
         namespace: the names that the code sees and makes.
         tell: takes a sentence about an error.
         traceback: whether errors are told with their whole story.
+        interrupts: runs the code so that Ctrl-C ends it.
 
     Attributes:
         last_error: the latest error, None if there was none.
     """
 
-    def __init__(self, namespace: Namespace, tell: Callable[[str], None], *, traceback: bool = False) -> None:
+    def __init__(
+        self,
+        namespace: Namespace,
+        tell: Callable[[str], None],
+        *,
+        traceback: bool = False,
+        interrupts: Interrupts | None = None,
+    ) -> None:
         self.namespace = namespace
         self.last_error: BaseException | None = None
         self._tell = tell
         self._traceback = traceback
-        self._interrupts = Interrupts(tell)
+        self.interrupts = Interrupts(tell) if interrupts is None else interrupts
         self._inputs = 0
 
     def run(
@@ -83,7 +92,7 @@ class Interpreter:
     def story(self, error: BaseException) -> str:
         """Where an error arose, with the errors that led to it."""
         trace = error.__traceback__
-        while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        while trace is not None and trace.tb_frame.f_code.co_filename in (__file__, running.__file__):
             trace = trace.tb_next
         return "".join(traceback.format_exception(type(error), error, trace)).rstrip()
 
@@ -94,20 +103,18 @@ class Interpreter:
         return f"{_place(error.__traceback__, file)}{self._cause(error)}{_notes(error)}"
 
     def _guarded(self, action: Callable[[], None], file: str) -> int:
-        try:
-            with self._interrupts.reach():
-                action()
-        except KeyboardInterrupt as error:
-            self.last_error = error
-            self._tell(f"interrupted{_notes(error)}")
+        error = self.interrupts.run(action)
+        if error is None:
+            return 0
+        if isinstance(error, SystemExit):
+            raise error
+        self.last_error = error
+        if isinstance(error, KeyboardInterrupt):
+            why = error.__cause__  # stopping may have failed
+            self._tell(f"interrupted{_notes(error)}" + (f"; {self.sentence(why, file)}" if why is not None else ""))
             return INTERRUPTED
-        except SystemExit:
-            raise
-        except BaseException as error:  # noqa: BLE001 whatever a user's code raises, the prompt comes back
-            self.last_error = error
-            self._tell(self.story(error) if self._traceback else self.sentence(error, file))
-            return ERROR
-        return 0
+        self._tell(self.story(error) if self._traceback else self.sentence(error, file))
+        return ERROR
 
     def _cause(self, error: BaseException) -> str:
         if isinstance(error, tango.DevFailed):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,10 @@ from ronda.framework.scan.shutter_preset import ShutterPreset
 from ronda.shell.displays.banner import tell_first
 from ronda.shell.displays.colours import coloured
 from ronda.shell.prompt.beamline_state import BeamlineState
+from ronda.shell.prompt.begun import watch
 from ronda.shell.prompt.execution import Interpreter
 from ronda.shell.prompt.explaining import special
+from ronda.shell.prompt.interrupts import Interrupts
 from ronda.shell.prompt.namespace import Namespace
 from ronda.shell.prompt.own_scans import OwnScans
 from ronda.shell.verbs.asking import AskingCommands
@@ -90,13 +92,15 @@ class ShellSession:
             Namespace(beamline.objects, self._commands(), {**self._others(), "SCAN_SAVING": ScanSaving(policy)}),
             self.tell,
             traceback=traceback,
+            interrupts=Interrupts(self._tell_above, self._scans.stay, self._scans.leave),
         )
+        watch(beamline)
         names = self._interpreter.namespace
         beamline.changed = lambda: names.renew(beamline.objects)
         names[SPECIAL] = self._do_special
         more = {"scans": self._scans.scans}
         self._own = OwnScans(own, names, more, self.tell)
-        self._own.load()
+        self._do_first(self._own.load, "not all scans of the beamline are loaded; load_scans() loads them")
 
     def load_scans(self) -> None:
         """Read the beamline's own scans again, from the folder `scans` beside its YAML files."""
@@ -106,6 +110,13 @@ class ShellSession:
     def tell(self, text: str) -> None:
         """Tell what went wrong."""
         self._errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+
+    def _tell_above(self, text: str) -> None:
+        """Tell something while a command shows what it does, above what is redrawn."""
+        if self._console.is_terminal:
+            self._console.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
+        else:
+            self.tell(text)
 
     def run(self, code: str) -> int:
         """Run code that was given; returns the exit code."""
@@ -132,13 +143,22 @@ class ShellSession:
         names = self._interpreter.namespace
         reader = Reader(self.beamline.name, history, names, self._typing.preferences, state.line)
         self._typing.earlier = reader.earlier
-        tell_first(self.beamline, self._data, self._console)
+        self._do_first(lambda: tell_first(self.beamline, self._data, self._console))
         state.start()
         try:
-            self._read_all(reader)
+            with self._interpreter.interrupts.between():
+                self._read_all(reader)
         finally:
             state.stop()
             self._scans.stop_beside()
+
+    def _do_first(self, action: Callable[[], object], otherwise: str = "") -> None:
+        """Do something at the start that Ctrl-C may end; the prompt comes up all the same."""
+        error = self._interpreter.interrupts.run(action)
+        if isinstance(error, KeyboardInterrupt):
+            self.tell("; ".join(filter(None, ["interrupted", otherwise])))
+        elif error is not None:
+            raise error
 
     def _read_all(self, reader: Reader) -> None:
         while True:

@@ -17,9 +17,6 @@ from ronda.framework.scan.dry_run import DryRun
 from ronda.shell.displays.moves import MovesDisplay
 from ronda.shell.prompt.together import attempt_all, begin_all, do_all, wait_all
 
-IN_FLIGHT = 1.0
-"""Seconds that an interrupted move waits for orders on their way, so that the stop does not overtake them."""
-
 Moves = list[tuple[Axis, float]]
 
 
@@ -88,7 +85,7 @@ class MotionCommands:
             try:
                 wait_all(searches)
             except BaseException as error:
-                _stop_because_of(error, begun)
+                _call_off(error, searches, [[axis] for axis in asked], begun)
                 raise
 
     def sync(self, *axes: Axis) -> None:
@@ -143,7 +140,8 @@ class MotionCommands:
                 begun[:] = [axis for axis in begun if axis not in order.axes]  # whatever moves them now is not ours
                 raise
 
-        starting = begin_all([lambda order=order: start(order) for order in orders(moves)])  # type: ignore[misc]
+        together = orders(moves)
+        starting = begin_all([lambda order=order: start(order) for order in together])  # type: ignore[misc]
         try:
             wait_all(starting)
             if wait:
@@ -151,8 +149,7 @@ class MotionCommands:
                 with MovesDisplay(self._console, moves) if shown else nullcontext():
                     wait_all(begin_all(arrivals))
         except BaseException as error:
-            gevent.joinall(starting, timeout=IN_FLIGHT)
-            _stop_because_of(error, begun)
+            _call_off(error, starting, [order.axes for order in together], begun)
             raise
 
     def _several(self, verb: str, axes: Sequence[Axis]) -> list[Axis]:
@@ -171,9 +168,25 @@ def stop_axes(axes: Sequence[Axis]) -> list[str]:
     ]
 
 
-def _stop_because_of(error: BaseException, axes: Sequence[Axis]) -> None:
-    for sentence in stop_axes(axes):
-        error.add_note(sentence)
+def _call_off(
+    error: BaseException, starting: Sequence[gevent.Greenlet], axes: Sequence[Sequence[Axis]], begun: Sequence[Axis]
+) -> None:
+    """Take orders back because of an error: none is given any more, and what was begun is stopped.
+
+    Args:
+        error: gets a note about each axis.
+        starting: give the orders; one on its way comes to its end first, so that no stop overtakes it.
+        axes: those of each order.
+        begun: the axes whose orders may have been taken.
+    """
+
+    def take_back(order: gevent.Greenlet, its_axes: Sequence[Axis]) -> list[str]:
+        order.kill()
+        return stop_axes([axis for axis in its_axes if axis in begun])
+
+    for told in attempt_all([lambda pair=pair: take_back(*pair) for pair in zip(starting, axes, strict=True)]):  # type: ignore[misc]
+        for sentence in told if isinstance(told, list) else ():
+            error.add_note(sentence)
 
 
 def _called(verb: str, moves: Moves) -> str:

@@ -18,6 +18,7 @@ from ronda.framework.scan.standard import Scans
 from ronda.framework.stream.description import State
 from ronda.shell.displays.counts import counts_table
 from ronda.shell.displays.watch import Watch
+from ronda.shell.prompt.begun import belong_to
 from ronda.shell.verbs.peaks import PeakCommands
 from ronda.shell.verbs.plotting import PlotCommands, Selection
 
@@ -48,6 +49,20 @@ class ScanCommands:
     def history(self) -> History:
         """The scans of the session."""
         return self._scans.history
+
+    def stay(self) -> str:
+        """Let scans that come to rest not go back to where they began; a sentence if there are any."""
+        ending = [scan for scan in self.history.running() if scan.ending]
+        for scan in ending:
+            scan.stay()
+        back = [scan for scan in ending if scan.plan.relative]
+        what = "the axes do not go back" if back else "stopping"
+        return f"{what}; a third Ctrl-C returns at once and leaves the rest as it is" if ending else ""
+
+    def leave(self) -> list[str]:
+        """Nobody waits for the scans any more: show them no longer; a clause about each that still comes to rest."""
+        self._watch.leave()
+        return [f"{scan.label} still comes to rest" for scan in self.history.running()]
 
     def finish(self) -> bool:
         """Wait for the scans that run beside, then as `name_files`; Ctrl-C stops them."""
@@ -101,8 +116,11 @@ class ScanCommands:
 
 
 def _in_greenlet(work: Callable[[], None]) -> Task:
-    task: Task = gevent.spawn(work)
-    return task
+    task = gevent.Greenlet(work)
+    belong_to(task, None)  # Ctrl-C ends what one waits for, not this
+    task.start()
+    beside: Task = task
+    return beside
 
 
 def _user() -> str:

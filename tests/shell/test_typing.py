@@ -130,6 +130,79 @@ def test_ctrl_c_ends_a_scan_in_order(typist: Any, demo: Any, home: None) -> None
     assert "counted for 0.1 s" in typist.enter("ct(0.1)"), "the card is free again"
 
 
+SLOW_RETURN = """
+class Slow(PointPreset):
+    def stop(self, scan, index):
+        samx.velocity = 0.1
+
+def slow_return():
+    scan = dscan(samx, 5, 5.5, 1, 0.02, diode, save=False, run=False)
+    scan.add_preset(Slow())
+    scan.run()
+"""
+
+
+@pytest.fixture
+def slow(demo: Any, home: None) -> Iterator[None]:
+    """samx may be made slower than any test waits."""
+    samx = demo.device("samx")
+    before = samx.Velocity
+    yield
+    samx.Stop()
+    samx.Velocity = before
+
+
+def test_the_second_ctrl_c_stops_the_way_back(typist: Any, demo: Any, slow: None, tmp_path: Path) -> None:
+    samx = demo.device("samx")
+    (tmp_path / "slow.py").write_text(SLOW_RETURN)
+    typist.enter(f"user_script_load('{tmp_path}/slow.py')")
+    typist.send("user.slow_return()")
+    typist.wait_for(r"0 +5\.0000 ")
+    typist.terminal.sendintr()
+    typist.wait_for(r"→ 0\.0000 mm")
+    typist.press_ctrl_c()
+
+    assert f"samx stopped at {samx.Position:.4f} mm, on its way back" in typist.seen
+    assert samx.Position > 0.1
+
+
+STUBBORN = """\
+def stubborn():
+    move(samx, 9, wait=False)
+    while True:
+        try:
+            print("be" + "gun"); time.sleep(300)
+        except KeyboardInterrupt:
+            pass
+"""
+
+
+def test_the_third_ctrl_c_comes_back_at_once_and_says_what_is_left(
+    typist: Any, demo: Any, slow: None, tmp_path: Path
+) -> None:
+    (tmp_path / "stubborn.py").write_text(f"import time\n{STUBBORN}")
+    typist.enter(f"user_script_load('{tmp_path}/stubborn.py')")
+    demo.device("samx").Velocity = 0.1
+    typist.send("user.stubborn()")
+    for _ in range(2):
+        typist.wait_for("begun")
+        typist.terminal.sendintr()
+    typist.wait_for("begun")
+    typist.press_ctrl_c()
+
+    assert "interrupted; left as it is: samx still moves" in typist.seen
+    assert "samx stopped at" in typist.enter("stop(samx)")
+
+
+def test_what_a_script_moves_without_waiting_is_stopped_too(typist: Any, demo: Any, home: None) -> None:
+    import_time = "import time; "
+    typist.send(f"{import_time}move(samx, 9, wait=False); print('be' + 'gun'); time.sleep(300)")
+    typist.wait_for("begun")
+    typist.press_ctrl_c()
+
+    assert f"interrupted; samx stopped at {demo.device('samx').Position:.4f} mm" in typist.seen
+
+
 @pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(60)"])
 def test_ctrl_c_ends_any_command(code: str, typist: Any) -> None:
     typist.send(f"exec(\"print('be' + 'gun')\\n{code}\")")

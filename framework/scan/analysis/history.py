@@ -98,6 +98,10 @@ class History(Sequence[Any]):
         """The scans of this program that were started to run beside what the user does."""
         return [scan for scan in self._unsorted if scan.beside]
 
+    def running(self) -> list[OwnScan]:
+        """The scans of this program that run now, but for those beside."""
+        return [scan for scan in self._unsorted if scan.runs and not scan.beside]
+
     def _all(self) -> list[Any]:
         """Records of the catalogue, and own scans that it does not have any more, the newest last."""
         session = self._session()

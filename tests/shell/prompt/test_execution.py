@@ -157,25 +157,6 @@ def test_ctrl_c_reaches_the_command_wherever_it_is(code: str, interpreter: Inter
     background.kill()
 
 
-def test_ctrl_c_while_something_is_being_stopped_lets_it_come_to_its_end(interpreter: Interpreter, told: Told) -> None:
-    interpreter.namespace["press"] = lambda: signal.raise_signal(signal.SIGINT)
-
-    code = "done = False\ntry:\n    press()\nfinally:\n    press()\n    done = True"
-
-    assert interpreter.run(code) == INTERRUPTED
-    assert interpreter.namespace["done"] is True
-    assert told == ["stopping; a third Ctrl-C returns at once and leaves the rest as it is", "interrupted"]
-
-
-def test_the_third_ctrl_c_does_not_wait(interpreter: Interpreter) -> None:
-    interpreter.namespace["press"] = lambda: signal.raise_signal(signal.SIGINT)
-
-    code = "done = False\ntry:\n    press()\nfinally:\n    press()\n    press()\n    done = True"
-
-    assert interpreter.run(code) == INTERRUPTED
-    assert interpreter.namespace["done"] is False
-
-
 def _turn() -> None:
     while True:
         gevent.sleep(0.001)
