@@ -125,6 +125,7 @@ class Sweeping:
             time.sleep(self._plan.stab_time)
 
     def _start(self, number: int) -> None:
+        self._continuous.axis.begins(self._continuous.axis, None)
         self._continuous.axis.remote.command(AxisCommand.START_SWEEP, self._continuous.lines[number].to_json())
 
     def _require_end(self, number: int, position: float) -> None:
