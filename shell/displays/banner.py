@@ -14,13 +14,11 @@ from ronda.framework.clients.counter import Counter
 from ronda.framework.errors import RondaError
 from ronda.framework.policy.policy import DataPolicy
 from ronda.shell.displays.colours import coloured
+from ronda.shell.displays.troubles import reason, several, troubles
 from ronda.shell.prompt.together import begin_all
 
 PATIENCE = 1.0
 """Seconds that the first screen waits for devices."""
-
-SHOWN = 5
-"""How many names of devices with the same trouble are shown."""
 
 
 def tell_first(beamline: Beamline, policy: DataPolicy, console: Console) -> None:
@@ -34,17 +32,12 @@ def tell_first(beamline: Beamline, policy: DataPolicy, console: Console) -> None
     folder = where.value if where.ready() and where.value else "not known yet, see SCAN_SAVING"
     _print(console, f"beamline {beamline.name}: {axes} axes, {counters} counters; user {user}")
     _print(console, f"data go to {folder}")
-    late = []
-    troubles: dict[str, list[str]] = {}
-    for device, answer in zip(devices, asked, strict=True):
-        if not answer.ready():
-            late.append(device.name)
-        elif trouble := _trouble(answer.value):
-            troubles.setdefault(trouble, []).append(device.name)
-    for sentence in _sentences(troubles):
+    answered = [(device.name, _trouble(one.value)) for device, one in zip(devices, asked, strict=True) if one.ready()]
+    late = [device.name for device, one in zip(devices, asked, strict=True) if not one.ready()]
+    for sentence in troubles(answered):
         _print(console, sentence)
     if late:
-        _print(console, f"!ERR no answer yet from {_names(late)}")
+        _print(console, f"!ERR no answer yet from {several(late)}")
     _print(console, "wa shows where the axes are, ? helps, Ctrl-C stops, Ctrl-D leaves")
 
 
@@ -55,18 +48,8 @@ def _state_of(device: object) -> Callable[[], str]:
 def _trouble(answer: object) -> str:
     """What is wrong; empty if nothing is."""
     if isinstance(answer, RondaError):
-        text = " ".join(str(answer).split())
-        return text.partition(": ")[2] or text
+        return reason(answer)
     return f"state {answer}" if answer in ("FAULT", "ALARM", "UNKNOWN") else ""
-
-
-def _sentences(troubles: dict[str, list[str]]) -> list[str]:
-    return [f"!ERR {_names(names)}: {trouble}" for trouble, names in troubles.items()]
-
-
-def _names(names: list[str]) -> str:
-    more = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
 def _where(policy: DataPolicy) -> str:

@@ -61,6 +61,14 @@ def number_text(value: float, digits: int | None = None) -> str:
     return f"{value:.{digits}f}"
 
 
+def aligned(texts: Sequence[str]) -> list[str]:
+    """Numbers as texts of equal width, one decimal point below the other; those without one end where it would be."""
+    parts = [text.partition(".") for text in texts]
+    before = max((len(whole) for whole, _, _ in parts), default=0)
+    after = max((len(point) + len(rest) for _, point, rest in parts), default=0)
+    return [f"{whole:>{before}}{point + rest:<{after}}" for whole, point, rest in parts]
+
+
 def _block(labels: Column, columns: Sequence[Column]) -> str:
     rows = [
         [labels.title.ljust(labels.width), *(column.title.rjust(column.width) for column in columns)],

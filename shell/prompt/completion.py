@@ -16,7 +16,8 @@ from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.device import Device
 from ronda.framework.clients.shutter import Shutter
-from ronda.shell.prompt.under_cursor import Call, call_at, one_line, parameters
+from ronda.shell.prompt.typed import parameters
+from ronda.shell.prompt.under_cursor import Call, call_at, one_line
 
 WORD = re.compile(r"((?:[^\W\d]\w*\.)*)(\w*)\Z")
 
@@ -25,6 +26,7 @@ KINDS: dict[str, tuple[type, ...]] = {
     "Counter": (Counter, Device),
     "Measured": (Counter, Device),
     "Which": (Counter,),
+    "Named": (Axis, Counter, Device),
     "Over": (Axis,),
     "Shutter": (Shutter,),
     "Device": (Device,),

@@ -8,6 +8,7 @@ import linecache
 import sys
 import traceback
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from types import CodeType, TracebackType
 
@@ -152,7 +153,9 @@ def shown(value: object) -> str:
     table = getattr(type(value), "__info__", None)
     if table is not None:
         return str(table(value))
-    if inspect.isroutine(value):
+    if isinstance(value, type) and issubclass(value, Enum):
+        return f"{', '.join(value.__members__)}\n  {one_line(value)}"
+    if inspect.isroutine(value) or (isinstance(value, type) and value.__module__.startswith("ronda.")):
         return f"{signature(value.__name__, value)}\n  {one_line(value) or 'nothing is said about it'}"
     return repr(value)
 

@@ -224,4 +224,4 @@ class ShellSession:
             action()
 
     def _show(self, text: str) -> None:
-        self._console.print(coloured(text), soft_wrap=True)
+        self._console.print(coloured(text))  # in lines that end between words

@@ -14,7 +14,7 @@ PAIRS = {"(": ")", "[": "]", "{": "}"}
 OPERATORS = {"+", "-", "*", "/", "//", "**", "%", "@", "|", "&", "==", "!=", "<", ">", "<=", ">=", "and", "or", "in"}
 """Between two parts of one argument, with spaces around: `mv samx samy.position + 1`."""
 
-TEXTS = {"str", "str | int", "str | bool"}
+TEXTS = {"str", "str | int", "str | bool", "Named"}
 """Annotations of arguments that are words: those that name nothing get their quotes, as in `newsample Cu`."""
 
 DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*\Z")
@@ -62,6 +62,14 @@ def callee(name: str, names: Mapping[str, Any]) -> Any:
     return thing
 
 
+def parameters(called: Any) -> list[inspect.Parameter]:
+    """The parameters of a function; none if it does not tell."""
+    try:
+        return list(inspect.signature(called).parameters.values())
+    except (TypeError, ValueError):
+        return []
+
+
 def pieces(text: str) -> list[tuple[int, str]]:
     """The arguments in a text, with the place at which each begins: split at blanks and commas outside brackets."""
     found: list[tuple[int, str]] = []
@@ -98,7 +106,7 @@ def _command(text: str, names: Mapping[str, Any], is_command: Any) -> str:
     if not rest:
         return f"{indent}{head}(){tail}" if is_command(head) else text
     called = callee(head, names)
-    if called is None or (_is_python(stripped) and not _is_path(rest[0], called)):
+    if called is None or (_is_python(stripped) and not _is_argument(rest[0], called)):
         return text
     arguments = _arguments(rest[0], called, names)
     if arguments is None:
@@ -124,7 +132,7 @@ def _arguments(text: str, called: Any, names: Mapping[str, Any]) -> list[str] | 
     for place, word in enumerate(joined):
         keyword = KEYWORD.match(word)
         name, value = keyword.groups() if keyword else ("", word)
-        kind = wanted.get(name) if name else next(iter([*wanted.values()][place : place + 1]), "")
+        kind = wanted.get(name) if name else _annotation_at(place, called)
         if kind in TEXTS and not _is_known(value, names):
             value = repr(value)
         if not _is_expression(value):
@@ -135,17 +143,25 @@ def _arguments(text: str, called: Any, names: Mapping[str, Any]) -> list[str] | 
     return found
 
 
-def _is_path(text: str, called: Any) -> bool:
-    """Whether arguments begin with a path from `/` on, for what takes a word; nobody divides a function."""
+def _is_argument(text: str, called: Any) -> bool:
+    """Whether what could be an operator begins an argument: a number below 0, or a path for what takes a word.
+
+    Nobody divides a function, or takes a number from it.
+    """
+    if inspect.isroutine(called) and re.match(r"-[\d.]", text):
+        return True
     return re.match(r"/[^\s/=]", text) is not None and next(iter(_annotations(called).values()), "") in TEXTS
 
 
 def _annotations(called: Any) -> dict[str, str]:
-    try:
-        parameters = inspect.signature(called).parameters.values()
-    except (TypeError, ValueError):
-        return {}
-    return {one.name: str(one.annotation).strip("'") for one in parameters}
+    return {one.name: str(one.annotation).strip("'") for one in parameters(called)}
+
+
+def _annotation_at(place: int, called: Any) -> str:
+    """What stands at the argument of this place; `*what` takes all from there on."""
+    found = [*_annotations(called).items()]
+    several = next((at for at, one in enumerate(parameters(called)) if one.kind == one.VAR_POSITIONAL), len(found))
+    return found[min(place, several)][1] if min(place, several) < len(found) else ""
 
 
 def _is_known(text: str, names: Mapping[str, Any]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ronda.shell.prompt.typed import callee, pieces
+from ronda.shell.prompt.typed import callee, parameters, pieces
 
 CALL = re.compile(r"([^\W\d][\w.]*)\s*\Z")
 WORDS = re.compile(r"\s*([^\W\d][\w.]*)\s+")
@@ -60,14 +60,6 @@ def call_at(text: str, names: Mapping[str, Any]) -> Call | None:
     if rest.startswith(("=", "(", ".")):
         return None
     return _call(words[1], called, rest)
-
-
-def parameters(called: Any) -> list[inspect.Parameter]:
-    """The parameters of a function; none if it does not tell."""
-    try:
-        return list(inspect.signature(called).parameters.values())
-    except (TypeError, ValueError):
-        return []
 
 
 def signature(name: str, called: Any) -> str:

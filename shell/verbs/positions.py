@@ -10,7 +10,9 @@ from rich.console import Console
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import RondaError
+from ronda.shell.displays.colours import coloured
 from ronda.shell.displays.positions import Place, Whereabouts, limits_table, positions_table
+from ronda.shell.displays.troubles import reason, troubles
 from ronda.shell.prompt.together import attempt_all
 from ronda.shell.verbs.motion import as_axis
 
@@ -42,7 +44,7 @@ class PositionCommands:
         asked = self._asked("wm", axes)
         answers = attempt_all([lambda axis=axis: Whereabouts.of(axis) for axis in asked])  # type: ignore[misc]
         self._print(limits_table([_told(answer) for answer in answers], asked, self._console.width))
-        self._tell_errors(answers)
+        self._tell_errors(asked, answers)
 
     def _show(
         self,
@@ -59,18 +61,19 @@ class PositionCommands:
             for axis, answer in zip(asked, answers, strict=True)
         ]
         self._print(positions_table(places, self._console.width, dial=dial))
-        self._tell_errors(answers)
+        self._tell_errors(asked, answers)
 
     def _asked(self, verb: str, axes: Sequence[Axis]) -> list[Axis]:
         return [as_axis(verb, one) for one in axes] or self._beamline.axes()
 
-    def _tell_errors(self, answers: Sequence[object]) -> None:
-        for answer in answers:
-            if isinstance(answer, RondaError):
-                self._print(" ".join(str(answer).split()))
+    def _tell_errors(self, axes: Sequence[Axis], answers: Sequence[object]) -> None:
+        pairs = zip(axes, answers, strict=True)
+        failed = [(axis.name, reason(answer)) for axis, answer in pairs if isinstance(answer, RondaError)]
+        for sentence in troubles(failed):
+            self._print(sentence)
 
     def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self._console.print(coloured(text), soft_wrap=True)
 
 
 def _told(answer: T | RondaError) -> T | None:

@@ -14,6 +14,7 @@ from ronda.framework.clients.machine import Machine
 from ronda.framework.errors import BadValue, NotFound, RondaError
 from ronda.shell.displays.colours import coloured
 from ronda.shell.displays.positions import ERROR
+from ronda.shell.displays.troubles import reason, troubles
 from ronda.shell.prompt.together import attempt_all
 from ronda.shell.verbs.motion import as_axis
 
@@ -64,9 +65,12 @@ class StateCommands:
             table.add_column(title, no_wrap=True)
         table.add_column("what it says", overflow="fold")
         for axis, answer in zip(axes, answers, strict=True):
-            state, told = (ERROR, str(answer)) if isinstance(answer, RondaError) else answer
+            state, told = (ERROR, "see below") if isinstance(answer, RondaError) else answer
             table.add_row(axis.name, coloured(state), _said(axis.name, told))
         self._console.print(table)
+        failed = [(a.name, reason(one)) for a, one in zip(axes, answers, strict=True) if isinstance(one, RondaError)]
+        for sentence in troubles(failed):
+            self._console.print(coloured(sentence), soft_wrap=True)
 
 
 def _said(name: str, told: str) -> str:

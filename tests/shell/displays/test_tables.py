@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from ronda.framework.scan.standard import Counted
-from ronda.shell.displays.columns import number_text
+from ronda.shell.displays.columns import aligned, number_text
 from ronda.shell.displays.counts import counts_table
 from ronda.shell.displays.positions import Place, positions_table
 from ronda.shell.displays.scan_table import Field, ScanTable
@@ -47,6 +47,10 @@ def test_a_narrow_terminal_gets_several_blocks() -> None:
 
 def test_a_beamline_without_axes_says_so() -> None:
     assert positions_table([], 80) == "there are no axes"
+
+
+def test_decimals_of_numbers_below_each_other_are_aligned() -> None:
+    assert aligned(["50059", "0.0123", "-1.5", "1e+15"]) == ["50059     ", "    0.0123", "   -1.5   ", "1e+15     "]
 
 
 @pytest.mark.parametrize(

@@ -171,3 +171,15 @@ def test_a_function_without_parentheses_says_how_it_is_called(capsys: Any) -> No
     Interpreter(Namespace({}, commands), lambda _: None).run("wa", show_value=True)
 
     assert capsys.readouterr().out == "wa(*axes)\n  Show where axes are: wa() all of them.\n"
+
+
+def test_a_class_of_ours_without_parentheses_says_how_it_is_made(capsys: Any) -> None:
+    from ronda.shell.verbs.cleanup import Restore
+
+    interpreter = Interpreter(Namespace({}, {"Namespace": Namespace}, {"axis": Restore}), lambda _: None)
+    interpreter.run("Namespace", show_value=True)
+    interpreter.run("axis", show_value=True)
+
+    said = capsys.readouterr().out.splitlines()
+    assert said[0] == "Namespace(devices, commands, others=None)"
+    assert said[2].startswith("POS, VEL, ACC, LIM")

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from ronda.shell.prompt.typed import as_call
 
+Named = object
+
 
 class Thing:
     position = 1.0
@@ -32,7 +34,18 @@ def newdataset(name: str | int = "") -> None: ...
 def command(*arguments: Any, **keywords: Any) -> None: ...
 
 
-COMMANDS = {"wa": command, "mv": command, "ascan": command, "newsample": newsample, "newdataset": newdataset}
+def debugon(*what: Named) -> None: ...
+
+
+COMMANDS = {
+    "debugon": debugon,
+    "wa": command,
+    "mv": command,
+    "mvr": command,
+    "ascan": command,
+    "newsample": newsample,
+    "newdataset": newdataset,
+}
 NAMES: dict[str, Any] = {**COMMANDS, "samx": Thing(), "samy": Thing(), "diode": Thing(), "x": 3}
 
 
@@ -55,6 +68,9 @@ def call(text: str) -> str:
         ("mv samx samy.position + 1", "mv(samx, samy.position + 1)"),
         ("mv samx max(1, 2)", "mv(samx, max(1, 2))"),
         ("samx.move 3", "samx.move(3)"),
+        ("mvr -3", "mvr(-3)"),
+        ("samx.move -.5", "samx.move(-.5)"),
+        ("debugon mc* samx ct1", "debugon('mc*', samx, 'ct1')"),
         ("newsample Cu", "newsample('Cu')"),
         ("newsample Cu-foil 'of 6 µm'", "newsample('Cu-foil', 'of 6 µm')"),
         ("newsample /data/my-foil", "newsample('/data/my-foil')"),

@@ -55,15 +55,19 @@ def test_sta_shows_the_state_of_each_axis_and_what_it_says(states, output):
     ]
 
 
-def test_an_axis_that_does_not_answer_is_a_row_and_the_rest_is_there(states, output, axes, monkeypatch):
-    def die():
-        raise CommunicationFailed("samx: does not answer\nits server is down")
+def test_axes_that_do_not_answer_are_rows_and_the_reason_stands_once_below(make_axis, output, monkeypatch):
+    axes = [make_axis(name) for name in ("samx", "samy", "rot")]
+    for axis, hardware in axes[:2]:
 
-    monkeypatch.setattr(axes[0][1], "state", die)
-    states.sta()
-    assert rows(output)[0][:2] == ["samx", "!ERR"]
-    assert "does not answer; its server is down" in output.getvalue()
-    assert rows(output)[1][:2] == ["samy", "ON"]
+        def die(name=axis.name):
+            raise CommunicationFailed(f"{name}: does not answer\nits server is down")
+
+        monkeypatch.setattr(hardware, "state", die)
+    beamline = SimpleNamespace(axes=lambda: [axis for axis, _ in axes])
+    StateCommands(beamline, Console(file=output, width=100)).sta()
+
+    assert [row[:2] for row in rows(output)[:3]] == [["samx", "!ERR"], ["samy", "!ERR"], ["rot", "ON"]]
+    assert output.getvalue().splitlines()[-1] == "!ERR samx, samy: does not answer its server is down"
 
 
 def test_stm_shows_those_that_are_asked_for(states, output, axes):
