@@ -21,7 +21,7 @@ from ronda.framework.scan.latches import (
     valid_name,
 )
 from ronda.framework.scan.orders import Order, Progress
-from ronda.framework.scan.trigger_match import Matching
+from ronda.framework.scan.trigger_match import TOLERANCE, Matching
 from ronda.framework.stream.answers import NeverWillBe
 
 if TYPE_CHECKING:
@@ -35,12 +35,9 @@ if TYPE_CHECKING:
 PERIOD = 0.05
 """Seconds between two looks at what was counted."""
 
-TOLERANCE = 0.1
-"""Part of the time of a point by which a trigger may come early or late."""
-
-LATEST = 0.02
-"""Seconds after the last trigger of a line during which what comes belongs to that line, at most; the axis waits for
-longer before it gives the first one of the next line."""
+LATEST = 0.01
+"""Seconds after the last trigger of a line during which what comes belongs to that line, at most; an axis needs longer
+to brake and to run up again."""
 
 SEALED_LIMIT = 1.0
 """Seconds for which the last triggers of a scan that was stopped are waited for."""
@@ -75,6 +72,7 @@ class GatedParticipation(Participation):
         self._done = 0
         self._line = -1
         self._matching: Matching | None = None
+        self._before: Matching | None = None
         self._coming: list[tuple[int, npt.NDArray[np.float64], npt.NDArray[np.bool_]]] = []
         self._early: list[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]] = []
         self._complete_since = 0.0
@@ -163,7 +161,8 @@ class GatedParticipation(Participation):
             if self._matching is None:
                 self._line = line
                 late = min(self.order.exposure / 2, LATEST)
-                self._matching = Matching(len(self._names), TOLERANCE * self.order.exposure, after=late)
+                tolerance = TOLERANCE * self.order.exposure
+                self._matching = Matching(len(self._names), tolerance, after=late, before=self._before)
                 for early in self._early:
                     self._matching.add_received(*early)
                 self._early.clear()
@@ -187,7 +186,7 @@ class GatedParticipation(Participation):
             self._log.warning(f"line {self._line}: {found.sentence()}")
         rest = matching.rest()
         self._early = [rest] if len(rest[0]) else []
-        self._matching, self._complete_since = None, 0.0
+        self._before, self._matching, self._complete_since = matching, None, 0.0
         self._take_triggers()
 
     def _publish(self, values: npt.NDArray[np.float64], valid: npt.NDArray[np.uint8]) -> None:

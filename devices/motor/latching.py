@@ -26,11 +26,8 @@ if TYPE_CHECKING:
 PERIOD = 0.05
 """Seconds between two looks at what was latched."""
 
-PAUSES = (0.0, 0.0113, 0.0317, 0.0731, 0.0193)
+PAUSES = (0.0157, 0.0113, 0.0317, 0.0731, 0.0193)
 """Seconds before each trigger that sets the clocks; irregular, so that one that is lost is noticed."""
-
-BETWEEN_LINES = 0.05
-"""Seconds before the first of them, so that it is no late trigger of the line before."""
 
 STATE_PERIOD = 1.0
 """Seconds between two looks whether the scan still runs: its owner may have died."""
@@ -80,8 +77,8 @@ class LatchRecorder:
         """Whether it still publishes."""
         return self._thread.is_alive() and not self._leaving.is_set()
 
-    def arm(self, line: int, start: float, step: float, count: int) -> None:
-        """Let the controller give triggers at positions (steps), those that set the clocks before; waits for these.
+    def arm(self, line: int, start: float, step: float, count: int, *, clocks: bool = True) -> None:
+        """Let the controller give triggers at positions (steps), and before, if asked for, those that set the clocks.
 
         Raises:
             NotReady: it has left the scan.
@@ -92,10 +89,9 @@ class LatchRecorder:
                 raise NotReady(f"{self._label}: has left scan {self.scan.number}")
             if self._line >= 0:
                 self._take()
-                time.sleep(BETWEEN_LINES)
             self._ask(lambda driver: driver.compare(self._channel, start, step, count))
             self._line, self._first = line, 0
-        for pause in PAUSES:
+        for pause in PAUSES if clocks else ():
             time.sleep(pause)
             self._ask(lambda driver: driver.pulse(self._channel))
 

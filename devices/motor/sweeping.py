@@ -63,9 +63,9 @@ class SweepingAxis(AxisDevice):
             }
         )
 
-    @command(AxisCommand.ARM_SWEEP, dtype_in=str, doc_in=f"{LINE}; and scan, its id, and line, the number of the sweep")
+    @command(AxisCommand.ARM_SWEEP, dtype_in=str, doc_in=f"{LINE}; also scan, its id, line, its number, and clocks")
     def arm_sweep(self, text: str) -> None:
-        """Get ready to give triggers where points begin and end, and give those that set the clocks."""
+        """Get ready to give triggers where points begin and end, and give those that set the clocks if asked for."""
         line, told = Line.from_json(text)
         scan, number = str(told.get("scan", "")), told.get("line", 0)
         if not isinstance(number, int) or not scan:
@@ -86,7 +86,8 @@ class SweepingAxis(AxisDevice):
         slip = self._slip()
         start = self._scale.steps(self._scale.dial(found.start)) + slip
         step = self._scale.sign * self._scale.steps(found.step)
-        self.wait(lambda: self._recorder_of(scan).arm(number, start, step, found.npoints + 1))
+        clocks = told.get("clocks", True) is not False
+        self.wait(lambda: self._recorder_of(scan).arm(number, start, step, found.npoints + 1, clocks=clocks))
 
     @command(AxisCommand.START_SWEEP, dtype_in=str, doc_in=LINE)
     def start_sweep(self, text: str) -> None:

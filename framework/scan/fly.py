@@ -7,11 +7,13 @@ from typing import Any, Unpack
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.errors import BadValue
+from ronda.framework.scan import shapes
 from ronda.framework.scan.arguments import MOST_POINTS, a_number, an_axis, exposure_time, whole
 from ronda.framework.scan.continuous import Continuous, check_sweep, choose_triggers
 from ronda.framework.scan.making import Maker, Options
 from ronda.framework.scan.measured import Measured
 from ronda.framework.scan.own import OwnScan
+from ronda.framework.scan.plan import Grid
 from ronda.framework.scan.sources import sources
 from ronda.framework.scan.sweep import Line
 
@@ -56,6 +58,59 @@ class ContinuousScans(Maker):
         lines = [line, back(line)] if backnforth else [line]
         shown = [one, start, step, line.npoints, time]
         return self._sweep(name, shown, one, lines, counters, triggers, options)
+
+    def fmesh(
+        self,
+        slow: Axis | str,
+        slow_start: float,
+        slow_stop: float,
+        intervals: int,
+        fast: Axis | str,
+        start: float,
+        step: float,
+        npoints: int,
+        time: float,
+        *counters: Measured,
+        backnforth: bool = False,
+        triggers: str = "",
+        **options: Unpack[Options],
+    ) -> OwnScan:
+        """Sweep an axis at each position of a slow one: fmesh(samz, -0.2, 0, 10, samy, 0, 0.01, 30, 0.01, diode).
+
+        Args:
+            slow: which steps from line to line.
+            slow_start, slow_stop: first and last position of it, in its unit.
+            intervals: number of its steps; there is one line more.
+            fast: which sweeps, as in fscan.
+            start, step, npoints, time: of each line, as in fscan.
+            counters: what to measure.
+            backnforth: whether every second line is swept from its end, which saves the way back.
+            triggers, options: as in fscan.
+
+        Raises:
+            as fscan.
+        """
+        name = "fmesh"
+        stepped, swept = (an_axis(self.beamline, name, axis) for axis in (slow, fast))
+        first, last = (
+            a_number(name, f"start and stop of {stepped.name}", end, stepped.unit) for end in (slow_start, slow_stop)
+        )
+        rows = shapes.line(first, last, whole(name, "the number of intervals", intervals))
+        line = self._line(name, swept, start, step, npoints, time)
+        lines = [back(line) if backnforth and number % 2 else line for number in range(len(rows))]
+        middles = tuple(line.start + (place + 0.5) * line.step for place in range(line.npoints))
+        return self._sweep(
+            name,
+            [stepped, slow_start, slow_stop, len(rows) - 1, swept, start, step, line.npoints, time],
+            swept,
+            lines,
+            counters,
+            triggers,
+            options,
+            slow=[stepped],
+            slow_positions=[(position,) for position in rows],
+            grid=Grid((stepped.name, swept.name), (rows, middles), backnforth),
+        )
 
     def _sweep(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -23,6 +24,7 @@ from ronda.framework.scan.latches import (
     valid_name,
 )
 from ronda.framework.scan.sweeping import SLICE, Parts, Sweeping
+from ronda.framework.scan.trigger_match import JITTER, TOLERANCE, unsure
 from ronda.framework.stream.answers import DeviceFailed, NeverWillBe
 from ronda.framework.tango.names import AcquisitionCommand, AxisCommand
 
@@ -31,6 +33,9 @@ LATE_LIMIT = 5.0
 
 TOLD_PERIOD = 0.2
 """Seconds between two points that people are shown; in the stream are all of them, sooner."""
+
+GAP_MARGIN = 0.5
+"""Seconds that the next line may begin later than expected, for a machine that is busy."""
 
 GLANCE = 0.001
 """Seconds for which an axis is asked whether it stands."""
@@ -57,39 +62,53 @@ class HardwareSweeping(Sweeping):
         self._latest: dict[str, dict[str, float]] = {card: {} for card in self._cards}
         self._times = self._positions = np.empty(0)
         self._lines = np.empty(0, np.int32)
-        self._zero = self._told = 0.0
+        self._zero = self._told = self._ended = self._spanned = 0.0
+        self._first_time = math.inf
 
     def _sweep(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
         axis, line = self._continuous.axis, self._continuous.lines[number]
         asked = time.monotonic()
-        axis.remote.command(AxisCommand.ARM_SWEEP, line.to_json(scan=self._parts.scan.identifier, line=number))
+        yield from self._take(0.0)
+        told = {"scan": self._parts.scan.identifier, "line": number, "clocks": not self._know_clocks(number)}
+        axis.remote.command(AxisCommand.ARM_SWEEP, line.to_json(**told))
         self._start(number)
         started = time.monotonic()
         self.durations.setup += started - asked
-        position: float | None = None
-        deadline = 0.0
-        while position is None or self._seen[number] <= line.npoints:
-            yield from self._take(SLICE)
-            self._parts.steering.check()
-            if position is None:
-                position = axis.await_rest(GLANCE)
-                deadline = time.monotonic() + LATE_LIMIT
-                if position is not None:
-                    self._require_end(number, position)
-            elif time.monotonic() > deadline:
-                raise HardwareFault(
-                    f"{axis.name}: its controller gave {self._seen[number]} of {line.npoints + 1} triggers in line "
-                    f"{number}; did it pass all positions?"
-                )
         measured = line.npoints * line.time
+        ends = started + (self._continuous.swept.duration + measured) / 2
+        position: float | None = None
+        while position is None:
+            yield from self._take(min(SLICE, max(ends - time.monotonic(), 0.0)))
+            self._parts.steering.check()
+            position = axis.await_rest(GLANCE if time.monotonic() < ends else SLICE)
+        self._ended = time.monotonic()
+        self._require_end(number, position)
+        if number and self._seen[number - 1] < line.npoints + 1:
+            raise self._too_few(number - 1)
         self.durations.exposure += measured
         self.durations.motion += max(time.monotonic() - started - measured, 0.0)
+
+    def _know_clocks(self, number: int) -> bool:
+        """Whether the line before has compared the clocks so well that triggers which set them can be left out."""
+        if not number or self._seen[number - 1] < self._line_points + 1:
+            return False
+        line, swept = self._continuous.lines[number], self._continuous.swept
+        gap = time.monotonic() - self._ended + swept.duration - line.npoints * line.time + GAP_MARGIN
+        return unsure(JITTER, self._spanned, gap) < TOLERANCE * line.time
+
+    def _too_few(self, number: int) -> HardwareFault:
+        return HardwareFault(
+            f"{self._continuous.axis.name}: its controller gave {self._seen[number]} of {self._line_points + 1} "
+            f"triggers in line {number}; did it pass all positions?"
+        )
 
     def _finish(self) -> Iterator[tuple[int, dict[str, Any]]]:
         begun = time.monotonic()
         deadline = begun + LATE_LIMIT
         while self._published < (self._plan.points or 0):
             if time.monotonic() > deadline:
+                if self._seen[-1] < self._line_points + 1:
+                    raise self._too_few(len(self._seen) - 1)
                 self._require_held()
                 deadline = time.monotonic() + LATE_LIMIT
             yield from self._take(SLICE)
@@ -160,6 +179,8 @@ class HardwareSweeping(Sweeping):
     def _take_triggers(self, data: Any) -> None:
         times, positions, lines, bounds = (data[self._names[what]] for what in (TIME, POSITION, LINE, BOUNDS))
         bounding = bounds != 0
+        self._first_time = min(self._first_time, float(times[0]))
+        self._spanned = float(times[-1]) - self._first_time
         for line in np.unique(lines[bounding]).tolist():
             self._seen[line] += int(np.sum(lines[bounding] == line))
         self._times = np.concatenate([self._times, times[bounding]])

@@ -16,6 +16,12 @@ from ronda.framework.errors import HardwareFault
 MOST_SKEW = 1e-3
 """By which part the clocks of two instruments differ at most; the poorest quartz is ten times better."""
 
+JITTER = 1e-6
+"""By how much the time of a trigger may be wrong on either clock, in s."""
+
+TOLERANCE = 0.1
+"""Part of the time of a point by which the triggers of a continuous scan may come early or late."""
+
 FEWEST = 3
 """Triggers that set the clocks: fewer are no pattern, two fit anything."""
 
@@ -77,9 +83,18 @@ class Matching:
         tolerance: in s, by which a trigger on time may differ; below half of the shortest time between triggers.
         jitter: in s, by which the time of a trigger may be wrong on either clock.
         after: in s, how long after the last trigger others may come that still belong to this line.
+        before: the line before, whose clocks count if no triggers set them anew.
     """
 
-    def __init__(self, channels: int, tolerance: float, jitter: float = 1e-6, *, after: float = math.inf) -> None:
+    def __init__(
+        self,
+        channels: int,
+        tolerance: float,
+        jitter: float = JITTER,
+        *,
+        after: float = math.inf,
+        before: Matching | None = None,
+    ) -> None:
         self._tolerance = tolerance
         self._after = after
         self._jitter = jitter
@@ -91,6 +106,8 @@ class Matching:
         self._looked = 0
         self._here = -math.inf
         self._clocks: _Clocks | None = None
+        self._known = None if before is None else before.clocks_at_end()
+        self._origin: tuple[float, float] | None = None
         self._first_offset = 0.0
         self._partner: dict[int, int] = {}
         self._on_time: dict[int, int] = {}
@@ -150,6 +167,16 @@ class Matching:
         """Received triggers that belong to no trigger of this line, and what was counted up to each."""
         return np.array(self._received[self._looked :]), self._counted[self._looked - self._dropped :]
 
+    def clocks_at_end(self) -> tuple[_Clocks, tuple[float, float]] | None:
+        """Clocks at the end of this line, and the two times of the first trigger since which they are compared."""
+        if self._clocks is None or self._origin is None:
+            return None
+        (there, here), clocks = self._origin, self._clocks
+        if clocks.there <= there:
+            return None
+        skew = (clocks.here - here) / (clocks.there - there) - 1.0
+        return _Clocks(clocks.there, clocks.here, skew), self._origin
+
     def result(self) -> Matched:
         """All that was decided."""
         bounds = enumerate(self._numbers)
@@ -174,6 +201,9 @@ class Matching:
     def _set(self, complete: bool) -> bool:
         """Set the clocks, as soon as all triggers have come that they are set by; returns whether they are set."""
         known = self._numbers[0] if self._numbers else len(self._emitted)
+        if not known and self._numbers and self._known is not None:
+            self._go_on(*self._known)
+            return True
         enough = len(self._received) > known + MORE and len(self._emitted) >= 2 * known + MORE
         if not complete and not (self._numbers and enough):
             return False
@@ -182,6 +212,16 @@ class Matching:
         self._clocks = _set_clocks(emitted, bounds, np.array(self._received), self._tolerance, self._jitter)
         self._first_offset = self._clocks.here - self._clocks.there
         return True
+
+    def _go_on(self, clocks: _Clocks, origin: tuple[float, float]) -> None:
+        """Take the clocks of the line before.
+
+        Raises:
+            HardwareFault: they do not tell the skew well enough for the time since then.
+        """
+        _require_sure(self._jitter, clocks.there - origin[0], self._emitted[0] - clocks.there, self._tolerance)
+        self._clocks, self._origin = clocks, origin
+        self._first_offset = clocks.here - clocks.there
 
     def _look(self, complete: bool) -> None:
         """Find the partner of each received trigger that lies within what was emitted so far."""
@@ -201,6 +241,7 @@ class Matching:
                     self._extra.add(partner[near])
                 partner[near] = on_time[near] = place
                 self._matched.append((times[near], time))
+                self._origin = self._origin or (times[near], time)
                 clocks.there, clocks.here = here - FOLLOW * residual, time
             elif near not in partner and residual > 0:
                 partner[near] = place
@@ -233,7 +274,7 @@ def match(
     received: npt.NDArray[np.float64],
     counted: npt.NDArray[np.float64],
     tolerance: float,
-    jitter: float = 1e-6,
+    jitter: float = JITTER,
 ) -> Matched:
     """Give each counted interval to its point, when all is known.
 
@@ -314,15 +355,29 @@ def _set_clocks(
         )
     span = float(there[-1] - there[0])
     gap = float(emitted[bounds][0] - there[-1]) if bounds.any() else 0.0
-    unsure = 2 * jitter * (1.0 + gap / span)
-    if unsure > tolerance:
-        raise HardwareFault(
-            f"the clocks cannot be set: the triggers for it tell the skew over {span:g} s, and {gap:g} s later the "
-            f"clocks may differ by {unsure:.2g} s, more than {tolerance:.2g} s; emit them over a longer time or closer "
-            "to the first point"
-        )
+    _require_sure(jitter, span, gap, tolerance)
     slope = float(np.polyfit(there - there[0], here - there - (here[0] - there[0]), 1)[0])
     return _Clocks(float(there[-1]), float(here[-1]), slope)
+
+
+def unsure(jitter: float, span: float, gap: float) -> float:
+    """By how much two clocks may differ, in s, that were compared over a span, a gap later; all in s."""
+    return 2 * jitter * (1.0 + gap / span)
+
+
+def _require_sure(jitter: float, span: float, gap: float, tolerance: float) -> None:
+    """See that clocks compared over a span are known well enough a gap later.
+
+    Raises:
+        HardwareFault: they are not.
+    """
+    differ = unsure(jitter, span, gap)
+    if differ > tolerance:
+        raise HardwareFault(
+            f"the clocks cannot be set: the triggers for it tell the skew over {span:g} s, and {gap:g} s later the "
+            f"clocks may differ by {differ:.2g} s, more than {tolerance:.2g} s; emit them over a longer time or closer "
+            "to the first point"
+        )
 
 
 def _resembles_itself(known: npt.NDArray[np.float64], emitted: npt.NDArray[np.float64], jitter: float) -> int:

@@ -83,6 +83,39 @@ def test_a_sweep_there_and_back_has_both_in_one_saved_file(scans, recorder, home
         assert entry["plotselect"].attrs["axes"].tolist() == ["samy"]
 
 
+def test_an_fmesh_is_saved_as_an_image_and_its_lines_follow_each_other(scans, home, beamline):
+    scan = scans.fmesh("samz", -0.1, 0.0, 2, "samy", 0.1, 0.005, 20, 0.005, "diode", backnforth=True)
+    beamline["samz"].move(0.0)
+
+    there = 0.1 + 0.005 * np.arange(20) + 0.0025
+    assert scan["samy"] == pytest.approx([*there, *there[::-1], *there], abs=RESOLUTION)
+    assert scan["samz"] == pytest.approx(np.repeat([-0.1, -0.05, 0.0], 20), abs=RESOLUTION)
+    assert scan["valid"].all()
+    assert set(scan["ct1_emitted"]) <= {21, 26}  # with those that set the clocks where they must be set anew
+    assert scan["ct1_received"].tolist() == scan["ct1_emitted"].tolist()
+    with h5py.File(scan.wait_for_file().path) as file:
+        image = file[f"{scan.number}.1/plotselect"]
+        assert image.attrs["axes"].tolist() == ["samz", "samy"]
+        assert image["diode"].shape == (3, 20)
+        assert image["diode"][1].tolist() == scan["diode"][20:40][::-1].tolist()
+
+
+def test_a_pause_lets_the_line_end_and_nothing_is_lost(beamline, recorder, home):
+    class Pause(Observer):
+        def on_point(self, scan, index, values):
+            if index < 20:  # in the first line
+                scan.pause("a test")
+
+    scans = Scans(beamline, "tests", "somebody", [recorder, Pause()])
+    scan = scans.fscan("samy", 0.0, 0.005, 20, 0.005, "i0", backnforth=True, save=False, run=False)
+    when(lambda: scan.state == "PAUSED", lambda: scan.resume("a test"))
+    scan.run()
+
+    assert "paused by a test" in recorder.waiting
+    assert (scan.state, len(scan["i0"])) == ("COMPLETED", 40)
+    assert scan["valid"].all()
+
+
 def test_triggers_that_go_astray_are_found_and_only_their_points_are_marked(scans, home, ask):
     npoints, wrong = 300, set()
     for _ in range(5):  # chance, or a slow machine, may let none go astray

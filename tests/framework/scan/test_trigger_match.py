@@ -97,6 +97,35 @@ def test_triggers_of_the_next_line_are_left_for_it() -> None:
     assert counted[:, 0].tolist() == [11.0, 12.0]
 
 
+def two_lines(gap: float, skew: float, lost: int) -> Matching:
+    """The second of two lines, which has no triggers that set the clocks and lacks one of the others."""
+    emitted, bounds, arrivals = line(200, {})
+    matching = Matching(1, TOLERANCE)
+    matching.add_emitted(emitted, bounds)
+    matching.add_received(arrivals * (1 + skew) + 5.0, np.ones((len(arrivals), 1)))
+    matching.decide(complete=True)
+    again = emitted[-1] + gap + PERIOD * np.arange(21)
+    after = Matching(1, TOLERANCE, before=matching)
+    after.add_emitted(again, np.ones(21, np.bool_))
+    arrivals = np.delete(again, lost) * (1 + skew) + 5.0
+    after.add_received(arrivals, np.diff(arrivals, prepend=0.0)[:, None] * 1e3)
+    after.decide(complete=True)
+    return after
+
+
+@pytest.mark.parametrize("skew", [-3e-4, 0.0, 8e-5])
+@pytest.mark.parametrize("lost", [0, 7, 20])
+def test_the_next_line_goes_by_the_clocks_of_the_one_before(skew: float, lost: int) -> None:
+    found = two_lines(2.0, skew, lost).result()
+    assert found.missing == (lost,)
+    assert np.flatnonzero(found.valid == 0).tolist() == [point for point in (lost - 1, lost) if 0 <= point < 20]
+
+
+def test_a_line_so_late_that_its_clocks_are_not_known_is_refused() -> None:
+    with pytest.raises(HardwareFault, match="later the clocks may differ by"):
+        two_lines(60.0, 1e-4, 0)
+
+
 def test_a_lost_first_trigger_shifts_nothing() -> None:
     matched = sent(5, {0: "lost"})
     assert matched.valid.tolist() == [0, 1, 1, 1, 1]
