@@ -116,11 +116,13 @@ class DryRun:
             as the move itself would.
         """
         times = self._axes.go([axis for axis, _ in moves], [[target for _, target in moves]])
-        return self._take(Estimate(command, 0, sum(times), 0.0, self._pace.motion * len(times), ranges=self._ranges()))
+        return self._take(
+            Estimate(command, 0, sum(times), 0.0, self._pace.motion.value * len(times), ranges=self._ranges())
+        )
 
     def count(self, command: str, seconds: float) -> Estimate:
         """Count in thought."""
-        return self._take(Estimate(command, 1, 0.0, seconds, self._pace.point))
+        return self._take(Estimate(command, 1, 0.0, seconds, self._pace.point.value))
 
     def scan(self, plan: Plan, *, save: bool) -> Estimate:
         """Scan in thought.
@@ -141,7 +143,7 @@ class DryRun:
         motion = self._axes.go(plan.axes, targets + [home] * plan.relative)
         exposure = sum(map(lasting(measuring, plan), range(number)))
         pace = self._pace
-        overhead = pace.scan + pace.point * number + pace.motion * len(motion)
+        overhead = pace.scan.value + pace.point.value * number + pace.motion.value * len(motion)
         overhead += plan.stab_time * len(targets) + plan.sleep_time * (number - 1)
         return self._estimate(plan, measuring, sum(motion), exposure, overhead, save=save)
 

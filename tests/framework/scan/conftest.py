@@ -1,7 +1,9 @@
 """A running demo beamline as scans see it, and what they tell."""
 
+import json
 import os
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,21 @@ def beamline(demo) -> Iterator[Beamline]:
     connected = connect(demo.exports)
     yield connected
     connected.close()
+
+
+@pytest.fixture(scope="session")
+def simulators(demo):
+    """Asks the control port of the simulators."""
+    port = json.loads((demo.folder / ".ronda" / "local" / "ports.json").read_text())["simulators' control"]
+
+    def ask(**request):
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+            connection.sendall(json.dumps(request).encode() + b"\n")
+            answer = json.loads(connection.makefile().readline())
+        assert answer.pop("ok", False), answer
+        return answer
+
+    return ask
 
 
 @pytest.fixture

@@ -9,9 +9,7 @@ Numbers are drawn anew in each run, so limits are such that a right program fail
 
 from __future__ import annotations
 
-import json
 import math
-import socket
 import time
 
 import numpy as np
@@ -21,21 +19,6 @@ from scipy.stats import chi2
 from ronda.framework.tango.names import AxisAttribute
 
 SIGMA = 2 * math.sqrt(2 * math.log(2))
-
-
-@pytest.fixture(scope="module")
-def simulators(demo):
-    """Asks the control port of the simulators."""
-    port = json.loads((demo.folder / ".ronda" / "local" / "ports.json").read_text())["simulators' control"]
-
-    def ask(**request):
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            answer = json.loads(connection.makefile().readline())
-        assert answer.pop("ok", False), answer
-        return answer
-
-    return ask
 
 
 @pytest.fixture(scope="module")
