@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import gevent
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from ronda.shell.displays.columns import GAP, number_text
 
@@ -57,11 +58,15 @@ class ScanTable:
         console: where to.
         fields: the columns; those that do not fit the width are left out, and counted.
         points: number of points expected, None if unknown.
+        hint: what is to be said in the line of the bar.
     """
 
-    def __init__(self, console: Console, fields: Sequence[Field], points: int | None) -> None:
+    def __init__(
+        self, console: Console, fields: Sequence[Field], points: int | None, hint: Callable[[], str] = str
+    ) -> None:
         self._console = console
         self._points = points
+        self._hint = hint
         self._fields = _fitting(fields, console.width, points)
         self._hidden = len(fields) - len(self._fields)
         self._index = _index_width(points)
@@ -83,13 +88,14 @@ class ScanTable:
                 BarColumn(None),
                 MofNCompleteColumn(),
                 TimeRemainingColumn(elapsed_when_finished=True),
+                TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
                 console=self._console,
                 auto_refresh=False,
                 transient=True,
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._task = self._bar.add_task("", total=self._points)
+            self._task = self._bar.add_task(self._hint(), total=self._points)
             self._bar.start()
 
     def add(self, values: Sequence[float | None], index: int | None = None) -> None:
@@ -109,6 +115,12 @@ class ScanTable:
         elif self._later is None:
             self._later = gevent.spawn_later(wait, self._write)
 
+    def refresh(self) -> None:
+        """Show the bar again, for the hint has changed."""
+        if self._bar is not None:
+            self._bar.update(self._task, description=self._hint())
+            self._bar.refresh()
+
     def close(self) -> None:
         """Print what is left, and take the bar away."""
         self._write()
@@ -126,7 +138,7 @@ class ScanTable:
             self._print("\n".join(rows))
         if self._bar is not None:
             self._bar.update(self._task, completed=self._count)
-            self._bar.refresh()
+            self.refresh()
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

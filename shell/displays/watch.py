@@ -5,7 +5,7 @@ Scans that run beside what the person does have no table, for they would disturb
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -28,9 +28,13 @@ class Watch(Observer):
 
     Args:
         console: where.
+
+    Attributes:
+        hint: what is to be said below the table of a scan.
     """
 
     def __init__(self, console: Console) -> None:
+        self.hint: Callable[[], str] = str
         self._console = console
         self._table: ScanTable | None = None
         self._shown: Scan | None = None
@@ -50,7 +54,7 @@ class Watch(Observer):
         ]
         self._names = list(scan.units)
         self._print(f"scan {scan.number}  {scan.title}")
-        self._table = ScanTable(self._console, fields, scan.plan.points)
+        self._table = ScanTable(self._console, fields, scan.plan.points, lambda: self.hint())
         self._table.open()
 
     def on_point(self, scan: Scan, index: int, values: Mapping[str, Any]) -> None:
@@ -69,6 +73,11 @@ class Watch(Observer):
             self._close()
             self._shown, self._back = scan, MovesDisplay(self._console, moves, transient=True)
             self._back.open()
+
+    def refresh(self) -> None:
+        """Show what is below the table again."""
+        if self._table is not None:
+            self._table.refresh()
 
     def leave(self) -> None:
         """Nobody waits for the scan any more: what is left of it is told in lines, as of one beside."""

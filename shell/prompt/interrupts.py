@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import sys
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +12,7 @@ import gevent
 from gevent.event import Event
 
 from ronda.shell.prompt.begun import Begun, belong_to, told_left
+from ronda.shell.prompt.terminal import without
 
 FIRST, SECOND, THIRD = 1, 2, 3
 """Presses: end in order; do not go back either; come back at once, whatever goes on."""
@@ -58,7 +57,7 @@ class Interrupts:
         self._command = command = _Command(action, self._tell)
         before = signal.signal(signal.SIGINT, self._pressed)
         try:
-            with _without_echo():
+            with without(termios.ECHOCTL):  # no `^C` in a display that is being redrawn
                 command.greenlet.start()
                 try:
                     while not command.back.wait(BEAT):
@@ -171,24 +170,3 @@ class _Command:
             self._tell("; ".join(self._stopped))
         self.over = True
         self.back.set()
-
-
-@contextmanager
-def _without_echo() -> Iterator[None]:
-    """Keep the terminal from printing `^C` into a display that is being redrawn; what people type is still seen."""
-    try:
-        terminal = sys.stdin.fileno()
-        before = termios.tcgetattr(terminal)
-        ours = os.tcgetpgrp(terminal) == os.getpgrp()
-    except (AttributeError, OSError, ValueError, termios.error):  # no terminal
-        ours = False
-    if not ours:  # a program in the background that changes the terminal is halted
-        yield
-        return
-    quiet = list(before)
-    quiet[3] &= ~termios.ECHOCTL
-    termios.tcsetattr(terminal, termios.TCSANOW, quiet)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(terminal, termios.TCSANOW, before)

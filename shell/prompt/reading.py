@@ -15,7 +15,8 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
-from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.input.typeahead import store_typeahead
+from prompt_toolkit.key_binding import KeyBindings, KeyPress, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.lexers import PygmentsLexer
 from prompt_toolkit.output.color_depth import ColorDepth
@@ -83,6 +84,10 @@ class Reader:
         text = session.prompt([("class:prompt", f"{self._name} [{self._count + 1}]: ")])
         self._count += bool(text.strip())
         return text
+
+    def keep(self, typed: list[KeyPress]) -> None:
+        """Take what was typed before the next prompt."""
+        store_typeahead(self._session.app.input, typed)
 
     def redraw(self) -> None:
         """Show the lines at the bottom again, for the state of the beamline has changed."""

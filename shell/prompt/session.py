@@ -143,6 +143,7 @@ class ShellSession:
         names = self._interpreter.namespace
         reader = Reader(self.beamline.name, history, names, self._typing.preferences, state.line)
         self._typing.earlier = reader.earlier
+        self._scans.take_keys(reader.keep)
         self._do_first(lambda: tell_first(self.beamline, self._data, self._console))
         state.start()
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent
 from rich.console import Console
@@ -21,6 +21,11 @@ from ronda.shell.displays.watch import Watch
 from ronda.shell.prompt.begun import belong_to
 from ronda.shell.verbs.peaks import PeakCommands
 from ronda.shell.verbs.plotting import PlotCommands, Selection
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding import KeyPress
+
+    from ronda.shell.prompt.scan_keys import ScanKeys
 
 STOP_TIME = 20.0
 """Seconds that scans have to end at the end of a session."""
@@ -38,6 +43,7 @@ class ScanCommands:
         self._beamline = beamline
         self._console = console
         self._watch = Watch(console)
+        self._keys: ScanKeys | None = None
         self._scans = Scans(beamline, user=_user(), observers=[self._watch])
         self._scans.spawn = _in_greenlet
         selection = Selection()
@@ -49,6 +55,18 @@ class ScanCommands:
     def history(self) -> History:
         """The scans of the session."""
         return self._scans.history
+
+    def take_keys(self, keep: Callable[[list[KeyPress]], None]) -> None:
+        """Let keys steer scans that one waits for, see `ScanKeys`.
+
+        Args:
+            keep: takes what was typed ahead.
+        """
+        from ronda.shell.prompt.scan_keys import ScanKeys  # only a prompt needs prompt_toolkit
+
+        self._keys = ScanKeys(keep, self._watch.refresh)
+        self._watch.hint = self._keys.hint
+        self._scans.observers.insert(0, self._keys)
 
     def stay(self) -> str:
         """Let scans that come to rest not go back to where they began; a sentence if there are any."""
@@ -62,6 +80,8 @@ class ScanCommands:
     def leave(self) -> list[str]:
         """Nobody waits for the scans any more: show them no longer; a clause about each that still comes to rest."""
         self._watch.leave()
+        if self._keys is not None:
+            self._keys.leave()
         return [f"{scan.label} still comes to rest" for scan in self.history.running()]
 
     def finish(self) -> bool:

@@ -203,6 +203,31 @@ def test_what_a_script_moves_without_waiting_is_stopped_too(typist: Any, demo: A
     assert f"interrupted; samx stopped at {demo.device('samx').Position:.4f} mm" in typist.seen
 
 
+def test_esc_ends_a_scan_after_the_point_in_hand_and_p_lets_it_wait(typist: Any, home: None) -> None:
+    typist.send("ascan(samy, 0, 8, 80, 0.05, diode, save=False)")
+    typist.wait_for("Esc ends  p pauses")
+    typist.terminal.send("p")
+    typist.wait_for(r": paused[^!]*p goes on")
+    typist.terminal.send("p")
+    typist.wait_for("Esc ends  p pauses")
+    typist.terminal.send("\x1b")
+    typist.wait_for_prompt()
+
+    assert "ABORTED after" in typist.seen
+    assert "stopped by Esc" in typist.seen
+
+
+def test_what_is_typed_while_a_scan_runs_stands_at_the_next_prompt(typist: Any, home: None) -> None:
+    typist.send("ascan(samy, 0, 8, 80, 0.05, diode, save=False)")
+    typist.wait_for("Esc ends  p pauses")
+    typist.terminal.send("'ah' + 'ead pp'\r")
+    typist.wait_for("typed: 'ah'")
+    typist.terminal.send("\x1b")
+    typist.wait_for_prompt()
+
+    assert "'ahead pp'" in typist.wait_for_prompt()
+
+
 @pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(60)"])
 def test_ctrl_c_ends_any_command(code: str, typist: Any) -> None:
     typist.send(f"exec(\"print('be' + 'gun')\\n{code}\")")
