@@ -157,7 +157,7 @@ class DryRun:
             one.duration - line.npoints * line.time for one, line in zip(swept, continuous.lines, strict=True)
         )
         pace = self._pace
-        return motion, pace.scan + len(swept) * (pace.motion + LINE_TIME + plan.stab_time)
+        return motion, pace.scan.value + len(swept) * (pace.motion.value + LINE_TIME + plan.stab_time)
 
     def _estimate(
         self, plan: Plan, measuring: Sequence[Source], motion: float, exposure: float, overhead: float, *, save: bool
