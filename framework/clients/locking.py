@@ -51,15 +51,21 @@ class Hold:
 
     Attributes:
         lost: why a device is no longer ours; empty while all is well.
+        purpose: as given.
     """
 
     def __init__(self, remotes: Sequence[Remote], purpose: str, user: str = "") -> None:
         self.lost = ""
+        self.purpose = purpose
         self.words = f"{who_we_are(user)}, {purpose}"
         self._remotes = list(remotes)
         self._held: list[Remote] = []
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def __repr__(self) -> str:
+        names = ", ".join(remote.name for remote in self._held or self._remotes)
+        return f"<{names} {'locked' if self._held else 'to be locked in a `with` block'} for {self.purpose}>"
 
     def __enter__(self) -> Hold:
         self.take()

@@ -62,6 +62,9 @@ class Remote:
         self._green = False
         self._talk = logging.getLogger(f"{TALK}.{name}")
 
+    def __repr__(self) -> str:
+        return f"<Tango device {self.device}>"
+
     @property
     def device(self) -> str:
         """Its Tango name within its database, `demo/axis/samx`."""

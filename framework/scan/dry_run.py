@@ -90,6 +90,11 @@ class DryRun:
         self._ended = ended
         self._axes = VirtualAxes(beamline)
 
+    def __repr__(self) -> str:
+        if not self.estimates:
+            return "<dry run, to be used as in `with dryrun(): …`>"
+        return f"<dry run of {len(self.estimates)} scans and moves that take {_time(self.duration)}>"
+
     @property
     def duration(self) -> float:
         """s that all of it would take."""

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 class ScanPreset:
     """Something done around a whole scan. Whatever it raises ends the scan in order."""
 
+    def __repr__(self) -> str:
+        return f"<preset {type(self).__name__}>"
+
     def prepare(self, scan: Scan) -> None:
         """Everything has been checked; nothing has moved, no device is armed."""
 
@@ -38,6 +41,9 @@ class DevicePreset:
     def __init__(self, *devices: str) -> None:
         self.devices = devices
 
+    def __repr__(self) -> str:
+        return f"<preset {type(self).__name__} of {', '.join(self.devices) or 'all devices'}>"
+
     def prepare(self, scan: Scan, device: Source) -> None:
         """The device is armed next."""
 
@@ -50,6 +56,9 @@ class DevicePreset:
 
 class PointPreset:
     """Something done around each point of a scan, in the time of the scan: it should be quick."""
+
+    def __repr__(self) -> str:
+        return f"<preset {type(self).__name__}>"
 
     def prepare(self, scan: Scan, index: int) -> None:
         """The axes go to the point next."""

@@ -35,6 +35,9 @@ class Rocking:
         self._home = 0.0
         self._hold = axis.hold(f"rockit({axis.name}, {total_move:g})")
 
+    def __repr__(self) -> str:
+        return f"<{self._hold.purpose}, to be used as in `with {self._hold.purpose}: …`>"
+
     def __enter__(self) -> Rocking:
         self._hold.take()
         try:

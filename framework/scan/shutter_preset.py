@@ -35,6 +35,9 @@ class ShutterPreset(ScanPreset, PointPreset):
         self._per = per
         self._was_open = False
 
+    def __repr__(self) -> str:
+        return f"<preset ShutterPreset of {self._shutter.name} per {self._per}>"
+
     # The two kinds of presets call their methods with and without an index.
 
     def prepare(self, scan: Scan, index: int | None = None) -> None:

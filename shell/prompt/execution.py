@@ -36,6 +36,7 @@ class Interpreter:
         tell: takes a sentence about an error.
         traceback: whether errors are told with their whole story.
         interrupts: runs the code so that Ctrl-C ends it.
+        show: prints the table of an object whose name was typed.
 
     Attributes:
         last_error: the latest error, None if there was none.
@@ -48,11 +49,13 @@ class Interpreter:
         *,
         traceback: bool = False,
         interrupts: Interrupts | None = None,
+        show: Callable[[str], None] = print,
     ) -> None:
         self.namespace = namespace
         self.last_error: BaseException | None = None
         self._tell = tell
         self._traceback = traceback
+        self._show = show
         self.interrupts = Interrupts(tell) if interrupts is None else interrupts
         self._inputs = 0
 
@@ -136,7 +139,11 @@ class Interpreter:
             value = eval(compile(ast.Expression(last.value), file, "eval"), self.namespace)  # noqa: S307 the user's own
             if value is not None:
                 self.namespace["_"] = value
-                print(shown(value))
+                table = told(value)
+                if table:
+                    self._show(table)
+                else:
+                    print(repr(value))
         else:
             self._execute(compile(tree, file, "exec"))
         sys.stdout.flush()
@@ -145,10 +152,10 @@ class Interpreter:
         exec(code, self.namespace)  # noqa: S102 this is what a shell is for
 
 
-def shown(value: object) -> str:
-    """What a prompt prints of a value: its table if it has one, as an axis has; of a function how it is called.
+def told(value: object) -> str:
+    """What a prompt tells of a value: its table if it has one, as an axis has; of a function how it is called.
 
-    A function without its parentheses does nothing; it is mostly a slip. Of all else the `repr` is printed.
+    A function without its parentheses does nothing; it is mostly a slip. Of all else nothing is told but its `repr`.
     """
     table = getattr(type(value), "__info__", None)
     if table is not None:
@@ -157,7 +164,7 @@ def shown(value: object) -> str:
         return f"{', '.join(value.__members__)}\n  {one_line(value)}"
     if inspect.isroutine(value) or (isinstance(value, type) and value.__module__.startswith("ronda.")):
         return f"{signature(value.__name__, value)}\n  {one_line(value) or 'nothing is said about it'}"
-    return repr(value)
+    return ""
 
 
 def _notes(error: BaseException) -> str:

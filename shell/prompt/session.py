@@ -92,6 +92,7 @@ class ShellSession:
             Namespace(beamline.objects, self._commands(), {**self._others(), "SCAN_SAVING": ScanSaving(policy)}),
             self.tell,
             traceback=traceback,
+            show=self._show,
             interrupts=Interrupts(self._tell_above, self._scans.stay, self._scans.leave),
         )
         watch(beamline)

@@ -34,6 +34,15 @@ def run_page(demo, name: str) -> str:
     return demo.ronda("shell", demo.folder, "-c", "".join(typed), timeout=300).stdout
 
 
+def test_what_is_moved_in_a_cleanup_block_comes_back(demo, home) -> None:
+    printed = run_page(demo, "leave-things-as-they-were.md")
+    counted, shown = printed.partition("samy[mm]")[::2]
+
+    assert "counted for 0.1 s" in counted
+    assert "samy      0.0000 mm" in counted
+    assert "0.0000" in shown
+
+
 @pytest.mark.timeout(400)
 def test_scans_of_ones_own_are_commands(demo, home) -> None:
     printed = run_page(demo, "write-your-own-scan.md")

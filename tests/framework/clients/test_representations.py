@@ -7,9 +7,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter, calculated, sampling
 from ronda.framework.clients.device import Device
+from ronda.framework.clients.locking import Hold
+from ronda.framework.clients.remote import Remote
 from ronda.framework.errors import CommunicationFailed
+from ronda.framework.scan.presets import DevicePreset, PointPreset
+from ronda.framework.scan.rocking import Rocking
 
 
 def described(name, form="%6.2f", unit="", data_format="SCALAR"):
@@ -98,3 +103,15 @@ def test_counters_of_ones_own_show_what_they_read_or_calculate():
     shown = calculated("log(i0 / diode)", name="absorbance").__info__()
     assert "log(i0 / diode)" in shown
     assert "from        diode, i0" in shown
+
+
+def test_what_is_to_be_used_in_a_with_block_says_so():
+    remote = Remote("samx", "tango://host:1/demo/axis/samx", None)
+    assert repr(remote) == "<Tango device demo/axis/samx>"
+    assert repr(Hold([remote], "alignment")) == "<samx to be locked in a `with` block for alignment>"
+    assert repr(Rocking(Axis(remote, {}), 2)) == "<rockit(samx, 2), to be used as in `with rockit(samx, 2): …`>"
+
+
+def test_presets_say_what_they_are_about():
+    assert repr(DevicePreset("cam")) == "<preset DevicePreset of cam>"
+    assert repr(PointPreset()) == "<preset PointPreset>"

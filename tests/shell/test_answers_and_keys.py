@@ -1,4 +1,4 @@
-"""Moving an axis by keys, in a pseudo-terminal."""
+"""Commands that wait for the person: questions, and moving an axis by keys, in a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -68,3 +68,53 @@ def test_ctrl_c_stops_the_axis_and_leaves(typist: Any, samz: Any, wait_for: Call
 def test_a_step_that_makes_no_sense_is_refused(typist: Any) -> None:
     assert "tweak: the step should be a number above 0, in mm, not 0" in typist.enter("tweak(samz, 0)")
     assert "is not an axis" in typist.enter("tweak(i0, 1)")
+
+
+def test_questions_are_answered_at_the_prompt_and_asked_again_if_need_be(typist: Any) -> None:
+    typist.send('answer = yesno("open the shutter?"), getval("exposure", 0.1, low=0.001, high=10, unit="s")')
+    typist.wait_for(r"shutter\? \[y/n\]")
+    typist.send("perhaps")
+    typist.wait_for(r"answer yes or no.*shutter\? \[y/n\]")
+    typist.send("Y")
+    typist.wait_for(r"exposure \(a number from 0\.001 to 10 s\) \[0\.1 s\]")
+    typist.send("99")
+    typist.wait_for(r"'99' cannot be taken; give a number from 0\.001 to 10 s")
+    typist.wait_for(r"exposure \(a number")
+    typist.send("2.5")
+    typist.wait_for_prompt()
+
+    assert "(True, 2.5)" in typist.enter("answer")
+
+
+def test_ctrl_c_ends_a_question_and_the_command_with_it(typist: Any) -> None:
+    typist.send('yesno("go " + "on?") or print("went" + " on")')
+    typist.wait_for(r"go on\? \[y/n\]")
+    typist.terminal.sendintr()
+    typist.wait_for_prompt()
+
+    assert "interrupted" in typist.seen
+    assert "went on" not in typist.seen
+
+
+def test_what_runs_beside_goes_on_while_a_question_waits(typist: Any) -> None:
+    typist.enter("import gevent")
+    typist.send(
+        'gevent.spawn_later(0.3, lambda: print("beside", "done")) and "answered " + getval("text", kind=str) + "!"'
+    )
+    typist.wait_for("beside done")  # nobody has answered yet
+    typist.send("fine")
+    typist.wait_for_prompt()
+
+    assert "answered fine!" in typist.seen
+
+
+def test_a_block_with_cleanup_brings_the_axis_back_after_ctrl_c(
+    typist: Any, samz: Any, wait_for: Callable[..., Any]
+) -> None:
+    typist.send("with cleanup(samz, restore_list=(axis.POS,)):", "mv(samz, 9)", "")
+    wait_for(lambda: samz.Position > 0.5, 150, "samz on its way")
+    typist.terminal.sendintr()
+    typist.wait_for_prompt()
+
+    assert "interrupted; samz stopped at" in typist.seen
+    assert samz.Position == pytest.approx(0.0, abs=0.005)
