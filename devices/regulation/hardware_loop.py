@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import tango
@@ -12,12 +11,11 @@ import tango
 from ronda.devices.regulation.algorithm.deadband import Deadband
 from ronda.devices.regulation.algorithm.ramp import Ramp
 from ronda.devices.regulation.contract import Gains, LoopReading, Reading
-from ronda.devices.regulation.controller import driver_class
 from ronda.devices.regulation.controller_link import ControllerLink
 from ronda.devices.regulation.endpoints import Endpoints
 from ronda.devices.regulation.loop import LoopDevice
 from ronda.devices.regulation.loop_state import LoopState
-from ronda.framework.config.parameters import Parameters
+from ronda.devices.regulation.part import PartDevice
 from ronda.framework.errors import BadValue, NotAllowed, NotReady, RondaError
 from ronda.framework.tango.regulation import LoopAttribute
 
@@ -31,19 +29,11 @@ HOOKS = {
 """What a driver may offer, with the hook that does it."""
 
 
-class HardwareLoopDevice(LoopDevice):
+class HardwareLoopDevice(PartDevice, LoopDevice):
     """The controller's PID does the work; ramps are ours if the controller has none."""
 
-    place = frozenset({"controller"})
-
-    def model(self, configuration: Mapping[str, Any]) -> type[Parameters]:
-        """The keys of a controller's loop."""
-        return driver_class(configuration).LoopParameters
-
-    def _parameters(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        found = super()._parameters(configuration)
-        del found["driver"]
-        return found
+    what = "loops"
+    keys_of_driver = "LoopParameters"
 
     def opened(self) -> None:
         """Join the controller."""
@@ -57,11 +47,11 @@ class HardwareLoopDevice(LoopDevice):
         self._new_target = False
         self._taken_at = time.monotonic()
         self._controller = self.process.share(ControllerLink, str(self.configuration["controller"]))
-        self._controller.add("loops", self)
+        self.join()
 
     def closing(self) -> None:
         """Leave; the controller goes on regulating."""
-        self._controller.remove("loops", self)
+        self.leave()
 
     # -- what people ask for
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import tango
 
-from ronda.devices.device import RondaDevice, attribute
+from ronda.devices.device import attribute
 from ronda.devices.regulation.contract import Reading
-from ronda.devices.regulation.controller import driver_class
-from ronda.devices.regulation.controller_link import ControllerLink
 from ronda.devices.regulation.endpoints import Endpoints
 from ronda.devices.regulation.input_parameters import RegulationInputParameters
+from ronda.devices.regulation.part import PartDevice
 from ronda.devices.regulation.sources import ExternalSource
-from ronda.framework.config.parameters import Parameters
 from ronda.framework.errors import NotReady, RondaError
 from ronda.framework.tango.regulation import InputAttribute
 
@@ -26,22 +23,12 @@ TELL_PERIOD = 0.1
 Value = tuple[float, float, tango.AttrQuality]
 
 
-class InputDevice(RondaDevice):
+class InputDevice(PartDevice):
     """One input. Loops of the same server measure it directly, others and people read `Value`."""
 
-    place = frozenset({"controller"})
-
-    def model(self, configuration: Mapping[str, Any]) -> type[Parameters]:
-        """The keys of a controller's input, or of an input made of anything."""
-        if "controller" in configuration:
-            return driver_class(configuration).InputParameters
-        return RegulationInputParameters
-
-    def _parameters(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        found = super()._parameters(configuration)
-        if "controller" in configuration:
-            del found["driver"]
-        return found
+    what = "inputs"
+    keys_of_driver = "InputParameters"
+    keys_of_anything = RegulationInputParameters
 
     def opened(self) -> None:
         """Join the controller, or begin to look at what is read."""
@@ -49,13 +36,10 @@ class InputDevice(RondaDevice):
         self._when = time.time()
         self._told_at = 0.0
         self._endpoints = self.process.share(Endpoints, "regulation")
-        self._controller: ControllerLink | None = None
         self._external: ExternalSource | None = None
         self.show(tango.DevState.UNKNOWN, f"{self.label}: not measured yet")
-        if "controller" in self.configuration:
-            self._controller = self.process.share(ControllerLink, str(self.configuration["controller"]))
-            self._controller.add("inputs", self)
-        else:
+        self.join()
+        if self.controller is None:
             self._external = ExternalSource(self.label, self.settings and self.settings.values, self.take)
             self.process.open(self._external)
         self._endpoints.add_input(self.label, self)
@@ -63,8 +47,7 @@ class InputDevice(RondaDevice):
     def closing(self) -> None:
         """Leave."""
         self._endpoints.remove(self.label)
-        if self._controller is not None:
-            self._controller.remove("inputs", self)
+        self.leave()
         if self._external is not None:
             self.process.close(self._external)
 
@@ -72,9 +55,9 @@ class InputDevice(RondaDevice):
         """What it measures now, for loops of this server."""
         if self._external is not None:
             return self._external.measure()
-        assert self._controller is not None  # noqa: S101 - one of both
+        assert self.controller is not None  # noqa: S101 - one of both
         try:
-            readings = self._controller.run(self.label, "be read", lambda driver: driver.read_inputs([self.label]))
+            readings = self.controller.run(self.label, "be read", lambda driver: driver.read_inputs([self.label]))
         except RondaError as error:
             return Reading(math.nan, str(error))
         reading: Reading = readings[self.label]

@@ -5,20 +5,17 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import tango
 
-from ronda.devices.device import RondaDevice, attribute, command
+from ronda.devices.device import attribute, command
 from ronda.devices.regulation.algorithm.limiter import Limiter
 from ronda.devices.regulation.contract import Reading
-from ronda.devices.regulation.controller import driver_class
-from ronda.devices.regulation.controller_link import ControllerLink
 from ronda.devices.regulation.endpoints import Endpoints
 from ronda.devices.regulation.input_parameters import RegulationOutputParameters
+from ronda.devices.regulation.part import PartDevice
 from ronda.devices.regulation.sinks import ControllerSink, ExternalSink, Sink
-from ronda.framework.config.parameters import Parameters
 from ronda.framework.errors import BadValue, Busy, NotAllowed, NotReady, OutOfRange, RondaError
 from ronda.framework.host.entries import REGULATION
 from ronda.framework.tango.regulation import OutputAttribute, OutputCommand
@@ -29,22 +26,12 @@ TELL_PERIOD = 0.1
 Value = tuple[float, float, tango.AttrQuality]
 
 
-class OutputDevice(RondaDevice):
+class OutputDevice(PartDevice):
     """One output. People write `Value`, loops feed it."""
 
-    place = frozenset({"controller"})
-
-    def model(self, configuration: Mapping[str, Any]) -> type[Parameters]:
-        """The keys of a controller's output, or of an output to anything."""
-        if "controller" in configuration:
-            return driver_class(configuration).OutputParameters
-        return RegulationOutputParameters
-
-    def _parameters(self, configuration: Mapping[str, Any]) -> dict[str, Any]:
-        found = super()._parameters(configuration)
-        if "controller" in configuration:
-            del found["driver"]
-        return found
+    what = "outputs"
+    keys_of_driver = "OutputParameters"
+    keys_of_anything = RegulationOutputParameters
 
     def opened(self) -> None:
         """Join the controller, or begin to look at what is set."""
@@ -60,14 +47,12 @@ class OutputDevice(RondaDevice):
         self._watcher: threading.Thread | None = None
         self._orphan = str(self.process.stored.read(self.get_name(), REGULATION).get("fed_by", ""))
         self._limiter = self._make_limiter()
-        self._controller: ControllerLink | None = None
         self._external: ExternalSink | None = None
         self._sink: Sink
         self.show(tango.DevState.UNKNOWN, f"{self.label}: connecting")
-        if "controller" in self.configuration:
-            self._controller = self.process.share(ControllerLink, str(self.configuration["controller"]))
-            self._sink = ControllerSink(self.label, self._controller)
-            self._controller.add("outputs", self)
+        self.join()
+        if self.controller is not None:
+            self._sink = ControllerSink(self.label, self.controller)
         else:
             self._sink = self._external = ExternalSink(self.label, self._keys, self.take, self.lost)
             self.process.open(self._external)
@@ -77,8 +62,7 @@ class OutputDevice(RondaDevice):
         """Leave; what it was fed with is let go of."""
         self._watching.set()
         self.process.share(Endpoints, "regulation").remove(self.label)
-        if self._controller is not None:
-            self._controller.remove("outputs", self)
+        self.leave()
         if self._external is not None:
             self.process.close(self._external)
 
@@ -201,7 +185,7 @@ class OutputDevice(RondaDevice):
     def connected(self, driver: Any) -> None:
         """The controller answers (again): put its watchdog to work; an output that a dead loop left goes to safety."""
         keys = self._keys
-        guards = self._controller is not None and self._controller.offers("guard_output")
+        guards = self.controller is not None and self.controller.offers("guard_output")
         if self._fed_by and keys.when_lost == "safe" and guards:
             driver.guard_output(self.label, keys.watchdog, keys.safe_value)
         if self._orphan:

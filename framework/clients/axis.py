@@ -332,7 +332,7 @@ class Axis:
         try:
             self.start(target)
         except OutOfRange:
-            self.remote.command(AxisCommand.CHECK_TARGETS, [float(target)])  # says it in our words, not in Tango's
+            self.check([target])  # says it in our words, not in Tango's
             raise
         if wait:
             self._waiting(lambda: self.arrive(target))

@@ -339,13 +339,6 @@ class Loop(Axis):
                     f"{self.name}: cannot go to {target} {self.unit}, outside limits [{low}, {high}] {self.unit}"
                 )
 
-    def move(self, target: float, *, wait: bool = True) -> None:
-        """Go to a setpoint, as any axis goes to a position; interrupted, it holds where the ramp is."""
-        self.check([target])
-        self.start(target)
-        if wait:
-            self._waiting(lambda: self.arrive(target))
-
     def start(self, target: float) -> None:
         """Begin to go to a setpoint that was checked before."""
         self.setpoint = target
