@@ -200,11 +200,12 @@ def test_one_device_with_a_wrong_configuration_does_not_keep_the_others_from_wor
         "axes": {"good": axis(3), "sick": axis(4)},
     }
     rig.register("sickness", {"mcs": entry})
+    implementation = rig.tango_devices("mcs", entry)[1].implementation
     database = rig.database()
     for value, expected in (
         ("{not json", "is not JSON"),
         (
-            json.dumps({"implementation": "ronda.devices.motor.axis:AxisDevice", "driver": "nix"}),
+            json.dumps({"implementation": implementation, "driver": "nix"}),
             "no motor driver 'nix'",
         ),
     ):
