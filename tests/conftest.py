@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# the machine of the tests is shared: how long an example takes says nothing
-settings.register_profile("ronda", deadline=None)
+# the machine of the tests is shared: how long an example takes says nothing; and what is checked of a change depends on
+# nothing but the change. `pytest --hypothesis-profile explore` looks for examples that nobody has seen
+settings.register_profile("ronda", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile("ronda")
 
 DEMO = Path(__file__).parents[1] / "config" / "demo"

@@ -320,14 +320,14 @@ class Scan:
         steps.append(self._hold.give_back)
         steps.append(lambda: self._tell_end(ending))
         ending.do(steps)
-        self.state, self.sentence = ending.state(), self._told(ending)
+        self.sentence, self.state = self._told(ending), ending.state()
 
     def _collect_rest(self) -> None:
         if self._measuring is not None:
             self.points_done = max(self.points_done, self._measuring.collect_rest())
 
     def _tell_end(self, ending: Ending) -> None:
-        self.state, self.sentence = ending.state(), self._told(ending)
+        self.sentence, self.state = self._told(ending), ending.state()
         if self.stream is None:
             return
         try:
@@ -379,8 +379,10 @@ class Scan:
 
     def _pause(self, why: str) -> None:
         """Tell why it waits before its next point; an empty text when it goes on."""
-        self.state = State.PAUSED if why else State.RUNNING
-        self._scan.set_state(self.state, why)
+        state = State.PAUSED if why else State.RUNNING
+        self.sentence = why
+        self._scan.set_state(state, why)
+        self.state = state  # last: who sees that it waits finds why everywhere
         self._waiting(why)
 
     def _held(self, error: HeldBack) -> None:

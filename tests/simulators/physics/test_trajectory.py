@@ -61,7 +61,8 @@ def test_velocity_is_the_slope_of_the_position_and_acceleration_that_of_the_velo
     mean = (move.position(time + step) - move.position(time)) / step if step else 0.0
     slack = move.acceleration * step + close(move) / step if step else 0.0
     assert abs(mean - move.velocity(time)) <= slack
-    assert abs(move.velocity(time + step) - move.velocity(time)) <= move.acceleration * step * (1 + 1e-6) + 1e-6
+    longest = step * (1 + 1e-6) + 2 * math.ulp(time + step)
+    assert abs(move.velocity(time + step) - move.velocity(time)) <= move.acceleration * longest + 1e-6
 
 
 @given(trajectories())
