@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import subprocess
 from collections.abc import Callable
 from typing import Any
@@ -91,7 +92,9 @@ def _explain_call(name: str, thing: Any) -> str:
 
 
 def _text(thing: Any) -> str:
-    return (inspect.getdoc(thing) or "nothing is said about it").replace("\n", "\n  ")
+    """What is said about it, each paragraph in one line, which the terminal breaks where it ends."""
+    said = inspect.getdoc(thing) or "nothing is said about it"
+    return re.sub(r"(?<=\S)\n(?=\S)", " ", said).replace("\n", "\n  ")
 
 
 def _methods(kind: type) -> str:
