@@ -15,6 +15,8 @@ from ronda.devices.acquisition import AcquiringDevice, ScanStream
 from ronda.devices.calculated.functions import Function
 from ronda.devices.calculated.parameters import CalculatedParameters, CalculatedServerParameters
 from ronda.devices.device import command
+from ronda.devices.following import FollowingParticipation
+from ronda.devices.participation import Participation
 from ronda.framework.clients.counter import COUNT_TIME
 from ronda.framework.config.parameters import Parameters
 from ronda.framework.errors import BadValue, ConfigurationError, NotReady
@@ -134,6 +136,11 @@ class CalculatedDevice(AcquiringDevice):
             raise BadValue(f"{self.label}: {missing[0]} is needed, and is not measured in this scan")
         if self._inputs is None or self._inputs.scan.identifier != order.scan:
             self._inputs = Inputs(self.label, scan, sorted(names), order.first)
+
+    def join_triggered(self, scan: Scan, order: Order, channels: Sequence[Channel]) -> Participation:
+        """Follow the devices that count between triggers."""
+        self.prepare_points(order, channels)
+        return FollowingParticipation(self, scan, order)
 
     def measure(self, order: Order, index: int) -> dict[str, float]:
         """Wait for the point of the other devices, and work out ours.

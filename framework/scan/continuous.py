@@ -131,6 +131,11 @@ def check_sweep(axis: Axis, line: Line) -> Swept:
     return Swept(**told)
 
 
+def gated(measuring: Sequence[Source]) -> list[Source]:
+    """The devices that must count between triggers; the others calculate from what these measure."""
+    return [source for source in measuring if not all(counter.is_calculated for counter in source.counters)]
+
+
 def choose_triggers(
     beamline: Beamline, who: str, axis: Axis, swept: Swept, measuring: Sequence[Source], wish: str, time: float
 ) -> tuple[str, str]:
@@ -156,7 +161,8 @@ def choose_triggers(
     if wish not in ("", HARDWARE, SOFTWARE):
         raise BadValue(f"{who}: triggers= should be {HARDWARE!r} or {SOFTWARE!r}, not {wish!r}")
     why_not = [] if swept.triggers else [f"the controller of {axis.name} gives no triggers at positions"]
-    for source in measuring:
+    cards = gated(measuring)
+    for source in cards:
         configuration: Mapping[str, Any] = beamline.configurations.get(source.name.lower(), {})
         wiring = configuration.get("wiring")
         if source.part.time is not None or source.part.trigger or any(every(one) > 1 for one in source.counters):
@@ -167,7 +173,7 @@ def choose_triggers(
         elif axis.name not in wiring.get("gate", ()):
             why_not.append(f"the gate of {source.name} is not wired to {axis.name} (`wiring` in YAML)")
     if wish != SOFTWARE and not why_not:
-        gates = ", ".join(source.name for source in measuring)
+        gates = ", ".join(source.name for source in cards)
         return HARDWARE, f"{who}: hardware triggers of {axis.name} bound the points, at the gate of {gates}"
     if wish == HARDWARE:
         raise NotAllowed(f"{who}: hardware triggers cannot bound the points: {'; '.join(why_not)}")

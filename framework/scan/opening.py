@@ -12,7 +12,7 @@ from ronda.framework.nexus import words
 from ronda.framework.nexus.layout import require_definition
 from ronda.framework.policy.policy import Belonging
 from ronda.framework.scan.baseline import Baseline
-from ronda.framework.scan.continuous import VALID_CHANNEL
+from ronda.framework.scan.continuous import VALID_CHANNEL, gated
 from ronda.framework.scan.detector_settings import DetectorSettings
 from ronda.framework.scan.durations import durations_device
 from ronda.framework.scan.latches import emitted_device, matching_device, valid_channel
@@ -97,8 +97,12 @@ def opening(
     triggered: list[Device] = []
     if continuous is not None and continuous.hardware:
         swept = continuous.axis
-        triggered = [emitted_device(swept.name, swept.unit), *(matching_device(one.name) for one in measured)]
-        measured = [replace(one, channels=[*one.channels, valid_channel(one.name)]) for one in measured]
+        cards = [source.name for source in gated(measuring)]
+        triggered = [emitted_device(swept.name, swept.unit), *map(matching_device, cards)]
+        measured = [
+            replace(one, channels=[*one.channels, valid_channel(one.name)]) if one.name in cards else one
+            for one in measured
+        ]
     devices = [Device(OWN, [*own, *constant, *known, *flags], {EACH_POINT: True}), *measured, *triggered]
     if start:
         devices.append(Device(words.POSITIONERS_END, [_at_end(name, units) for name in start]))

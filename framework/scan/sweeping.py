@@ -134,7 +134,7 @@ class Sweeping:
         if not axis.is_at(position, rests):
             raise HardwareFault(
                 f"{axis.name}: stands at {position:.10g} {axis.unit}, its sweep should have ended at {rests:.10g} "
-                f"{axis.unit}: {axis.status}"
+                f"{axis.unit}: {axis.status.partition(chr(10))[0]}"
             )
 
     def _own_block(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ronda.framework.errors import HardwareFault, TimedOut
+from ronda.framework.errors import HardwareFault, NotReady, TimedOut
 from ronda.framework.nexus import words
+from ronda.framework.scan.continuous import gated
 from ronda.framework.scan.latches import (
     BOUNDS,
     COUNTS,
@@ -23,6 +24,7 @@ from ronda.framework.scan.latches import (
     matching_name,
     valid_name,
 )
+from ronda.framework.scan.sources import Source
 from ronda.framework.scan.sweeping import SLICE, Parts, Sweeping
 from ronda.framework.scan.trigger_match import JITTER, TOLERANCE, unsure
 from ronda.framework.stream.answers import DeviceFailed, NeverWillBe
@@ -37,8 +39,18 @@ TOLD_PERIOD = 0.2
 GAP_MARGIN = 0.5
 """Seconds that the next line may begin later than expected, for a machine that is busy."""
 
+ASK_AFTER = 2.0
+"""Seconds after which a device is asked that publishes nothing though triggers come."""
+
 GLANCE = 0.001
 """Seconds for which an axis is asked whether it stands."""
+
+
+class Lag(NamedTuple):
+    """How far a device is, and since when (s of the monotonic clock)."""
+
+    points: int
+    since: float
 
 
 class HardwareSweeping(Sweeping):
@@ -48,18 +60,20 @@ class HardwareSweeping(Sweeping):
         super().__init__(parts)
         axis = self._continuous.axis.name
         self._names = emitted_channels(axis)
-        self._cards = [source.name for source in parts.measuring]
+        self._gated = gated(parts.measuring)
+        self._cards = [source.name for source in self._gated]
         self._line_points = self._continuous.lines[0].npoints
         wanted = [*self._names.values()]
         for source in parts.measuring:
             wanted += [counter.name for counter in source.counters]
-            wanted.append(valid_name(source.name))
-            wanted += [f"{source.name}_{what}" for what in COUNTS]
+        for card in self._cards:
+            wanted += [valid_name(card), *(f"{card}_{what}" for what in COUNTS)]
         self._cursor = parts.scan.follow(wanted)
         self._edges: list[list[npt.NDArray[np.float64]]] = []
         self._seen = [0] * len(self._continuous.lines)
         self._valid: dict[str, npt.NDArray[np.uint8]] = {card: np.empty(0, np.uint8) for card in self._cards}
-        self._latest: dict[str, dict[str, float]] = {card: {} for card in self._cards}
+        self._latest: dict[str, dict[str, float]] = {source.name: {} for source in parts.measuring}
+        self._lag = {card: Lag(0, time.monotonic()) for card in self._cards}
         self._times = self._positions = np.empty(0)
         self._lines = np.empty(0, np.int32)
         self._zero = self._told = self._ended = self._spanned = 0.0
@@ -80,6 +94,7 @@ class HardwareSweeping(Sweeping):
         while position is None:
             yield from self._take(min(SLICE, max(ends - time.monotonic(), 0.0)))
             self._parts.steering.check()
+            self._look_after_devices()
             position = axis.await_rest(GLANCE if time.monotonic() < ends else SLICE)
         self._ended = time.monotonic()
         self._require_end(number, position)
@@ -105,7 +120,10 @@ class HardwareSweeping(Sweeping):
     def _finish(self) -> Iterator[tuple[int, dict[str, Any]]]:
         begun = time.monotonic()
         deadline = begun + LATE_LIMIT
-        while self._published < (self._plan.points or 0):
+        there = 0
+        while self._behind():
+            if (now_there := sum(self._cursor.positions.values())) > there:
+                there, deadline = now_there, time.monotonic() + LATE_LIMIT
             if time.monotonic() > deadline:
                 if self._seen[-1] < self._line_points + 1:
                     raise self._too_few(len(self._seen) - 1)
@@ -113,8 +131,6 @@ class HardwareSweeping(Sweeping):
                 deadline = time.monotonic() + LATE_LIMIT
             yield from self._take(SLICE)
             self._parts.steering.check()
-        while time.monotonic() < deadline and not self._matched():
-            yield from self._take(SLICE)
         self.durations.readout += time.monotonic() - begun
         self._disarm()
 
@@ -135,23 +151,50 @@ class HardwareSweeping(Sweeping):
     def _disarm(self) -> None:
         self._continuous.axis.remote.command(AcquisitionCommand.DISARM_SCAN, self._parts.scan.identifier)
 
+    def _look_after_devices(self) -> None:
+        """Ask those that publish nothing though triggers come.
+
+        Raises:
+            NotReady: one does not take part any more.
+            CommunicationFailed, TimedOut: one does not answer.
+        """
+        now, due = time.monotonic(), sum(max(seen - 2, 0) for seen in self._seen)
+        for source in self._gated:
+            there, lag = self._published + len(self._valid[source.name]), self._lag[source.name]
+            if there > lag.points or there >= due:
+                self._lag[source.name] = Lag(there, now)
+            elif now > lag.since + ASK_AFTER:
+                self._lag[source.name] = Lag(there, now)
+                progress = source.progress()
+                if progress.scan != self._parts.scan.identifier:
+                    why = progress.sentence or "its server was started again meanwhile"
+                    raise NotReady(
+                        f"{source.name}: does not take part in scan {self._parts.scan.number} any more: {why}"
+                    )
+
     def _require_held(self) -> None:
-        """See that the device that is last waits for room in the stream.
+        """See that the devices that have not published all wait for room in the stream.
 
         Raises:
             TimedOut: it does not.
         """
-        last = min(self._parts.measuring, key=lambda source: len(self._valid[source.name]))
-        progress = last.progress()
-        if progress.doing != "held":
-            raise TimedOut(
-                f"{last.name}: has not published all points {LATE_LIMIT:g} s after the last trigger, it is "
-                f"{progress.doing}: {progress.sentence or last.remote.status()}"
-            )
+        for last in self._behind():
+            progress = last.progress()
+            if progress.doing != "held":
+                raise TimedOut(
+                    f"{last.name}: has not published all points {LATE_LIMIT:g} s after the last trigger, it is "
+                    f"{progress.doing}: {progress.sentence or last.remote.status()}"
+                )
 
-    def _matched(self) -> bool:
-        positions = self._cursor.positions
-        return all(positions[matching_name(card)] >= len(self._continuous.lines) for card in self._cards)
+    def _behind(self) -> list[Source]:
+        """The devices that have not published all."""
+        positions, points, lines = self._cursor.positions, self._plan.points or 0, len(self._continuous.lines)
+        return [
+            source
+            for source in self._parts.measuring
+            if positions[source.name] < points
+            or (source.name in self._valid and positions[matching_name(source.name)] < lines)
+        ]
 
     def _take(self, timeout: float, *, patient: bool = True) -> Iterator[tuple[int, dict[str, Any]]]:
         """Read what has come, and publish the positions of the points that all devices have measured."""
@@ -162,9 +205,10 @@ class HardwareSweeping(Sweeping):
         for block in blocks:
             if block.device == emitted_name(self._continuous.axis.name):
                 self._take_triggers(block.data)
-            elif block.device in self._valid:
-                valid = block.data[valid_name(block.device)]
-                self._valid[block.device] = np.concatenate([self._valid[block.device], valid])
+            elif block.device in self._latest:
+                valid = block.data.get(valid_name(block.device))
+                if valid is not None:
+                    self._valid[block.device] = np.concatenate([self._valid[block.device], valid])
                 self._latest[block.device] = {
                     name: values[-1].item() for name, values in block.data.items() if not name.endswith("_valid")
                 }

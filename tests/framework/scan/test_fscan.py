@@ -145,6 +145,14 @@ def test_triggers_that_go_astray_are_found_and_only_their_points_are_marked(scan
     assert any("triggers emitted" in remark and "marked in valid" in remark for remark in scan.remarks)
 
 
+def test_calculated_counters_follow_the_card(scans, home):
+    scan = scans.fscan("samy", 0.0, 0.005, 40, 0.005, "diode", "absorbance", save=False)
+
+    assert scan.plan.continuous.hardware
+    with np.errstate(divide="ignore"):
+        assert scan["absorbance"] == pytest.approx(np.log(scan["i0"] / scan["diode"]))
+
+
 def test_stopped_in_the_middle_it_leaves_all_channels_equally_long_and_the_next_one_works(beamline, home):
     class Interrupt(Observer):
         def on_point(self, scan, index, values):
