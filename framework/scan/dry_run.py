@@ -20,8 +20,11 @@ from ronda.framework.scan.virtual_axes import VirtualAxes
 from ronda.framework.stream.answers import format_bytes
 from ronda.framework.stream.description import State
 
-LINE_TIME = 0.3
-"""Seconds that a line of a continuous scan takes beside its motion: triggers that set the clocks, and the last data."""
+CLOCKS_TIME = 0.2
+"""Seconds that a continuous scan takes for the triggers that set the clocks."""
+
+LINE_TIME = 0.02
+"""Seconds that a line of a continuous scan takes beside its motion."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ class DryRun:
             one.duration - line.npoints * line.time for one, line in zip(swept, continuous.lines, strict=True)
         )
         pace = self._pace
-        return motion, pace.scan.value + len(swept) * (pace.motion.value + LINE_TIME + plan.stab_time)
+        return motion, pace.scan.value + CLOCKS_TIME + len(swept) * (pace.motion.value + LINE_TIME + plan.stab_time)
 
     def _estimate(
         self, plan: Plan, measuring: Sequence[Source], motion: float, exposure: float, overhead: float, *, save: bool

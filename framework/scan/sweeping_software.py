@@ -39,17 +39,19 @@ class SoftwareSweeping(Sweeping):
         began = (asked + time.time()) / 2
         first = began + (swept.duration - line.npoints * line.time) / 2
         track = Track(self._sample, swept.velocity if line.step > 0 else -swept.velocity)
+        end, late = first + line.npoints * line.time, 0
         for place in range(line.npoints):
             index = number * line.npoints + place
             self._wait_until(first + place * line.time)
-            late = time.time() - (first + place * line.time)
+            late += time.time() - (first + place * line.time) > line.time / 2
             self._line.fire(index, point=index)
             fired = time.time()
             values = self._points.collect(index, self._line, index)
             self._zero = self._zero or fired
             ends = track.at(fired), track.at(fired + exposure)
             self._parts.steering.check()
-            valid = np.array([late < line.time / 2], np.uint8)
+            spoilt = bool(self._parts.steering.watched) and self._parts.steering.spoils(index)
+            valid = np.array([fired + exposure < end and not spoilt], np.uint8)
             block = self._own_block(
                 number,
                 (np.array(ends[:1]), np.array(ends[1:])),
@@ -59,6 +61,11 @@ class SoftwareSweeping(Sweeping):
             )
             self._parts.own.publish_block(block, times=[fired], first=index)
             yield index, {**{name: found[0].item() for name, found in block.items()}, **values}
+        if late:
+            self.remarks.append(
+                f"{late} of {line.npoints} points were triggered late: devices need longer than {line.time:g} s for "
+                "each, or the machine was busy; positions are where they were measured"
+            )
         (position,) = motion.wait([axis], self._parts.steering.check)
         self._require_end(number, position)
         self.durations.exposure += line.npoints * exposure

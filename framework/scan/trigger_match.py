@@ -153,7 +153,8 @@ class Matching:
         numbers, last = self._numbers, len(self._emitted) - 1
         until = self._told
         while until < self.points and (
-            complete or (numbers[until + 1] < last and self._emitted[numbers[until + 1] + 1] <= self._here)
+            complete
+            or (numbers[until + 1] < last and self._emitted[numbers[until + 1] + 1] <= self._here + self._tolerance)
         ):
             until += 1
         valid, values = self._decided(self._told, until)
@@ -205,11 +206,18 @@ class Matching:
             self._go_on(*self._known)
             return True
         enough = len(self._received) > known + MORE and len(self._emitted) >= 2 * known + MORE
-        if not complete and not (self._numbers and enough):
+        early = not complete and not enough  # if all of them have come, no more are needed
+        if early and not (self._numbers and len(self._received) > known >= FEWEST):
             return False
         emitted, bounds = np.array(self._emitted), np.zeros(len(self._emitted), np.bool_)
         bounds[self._numbers] = True
-        self._clocks = _set_clocks(emitted, bounds, np.array(self._received), self._tolerance, self._jitter)
+        received, fewest = np.array(self._received), known if early else FEWEST
+        try:
+            self._clocks = _set_clocks(emitted, bounds, received, self._tolerance, self._jitter, fewest)
+        except HardwareFault:
+            if not early:
+                raise
+            return False
         self._first_offset = self._clocks.here - self._clocks.there
         return True
 
@@ -230,7 +238,7 @@ class Matching:
         for place in range(self._looked, len(self._received)):
             time = self._received[place]
             here = clocks.emitted(time)
-            if here > times[-1] and (not complete or here > times[-1] + self._after):
+            if here > times[-1] + (self._after if complete else self._tolerance):
                 return
             self._looked, self._here = place + 1, max(self._here, here)
             after = bisect_left(times, here)
@@ -315,8 +323,9 @@ def _set_clocks(
     received: npt.NDArray[np.float64],
     tolerance: float,
     jitter: float,
+    fewest: int,
 ) -> _Clocks:
-    """Offset and skew with which most of the triggers that set the clocks fall on received ones.
+    """Offset and skew with which most of the triggers that set the clocks fall on received ones, the fewest at least.
 
     Raises:
         HardwareFault: they are too few, fit in more than one way, or do not tell the skew well enough for the time
@@ -340,7 +349,7 @@ def _set_clocks(
             if count >= best:
                 fits = [*(fits if count == best else []), (known[hit], heads[distance.argmin(axis=1)][hit])]
                 best = count
-    if best < FEWEST:
+    if best < fewest:
         raise HardwareFault(
             f"the clocks cannot be set: of {len(known)} triggers before the first point, {best} were received as "
             "emitted; check the trigger cable"

@@ -85,6 +85,16 @@ def test_points_are_the_same_whether_triggers_come_bit_by_bit_or_at_once(
     assert matching.result().sentence() == whole.sentence()
 
 
+def test_when_the_clocks_are_set_each_point_is_known_as_soon_as_the_next_trigger_has_come() -> None:
+    emitted, bounds, arrivals = line(50, {})
+    matching, known = Matching(1, TOLERANCE), []
+    for place in range(len(emitted)):
+        matching.add_emitted(emitted[place : place + 1], bounds[place : place + 1])
+        matching.add_received(arrivals[place : place + 1] + 3.0, np.ones((1, 1)))
+        known.append(len(matching.decide(complete=False)[0]))
+    assert sum(known[: len(CLOCKS) + 4]) == 2
+
+
 def test_triggers_of_the_next_line_are_left_for_it() -> None:
     emitted, bounds, arrivals = line(5, {})
     matching = Matching(1, TOLERANCE, after=2e-3)
