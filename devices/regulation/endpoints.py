@@ -33,10 +33,11 @@ class OutputEnd(Protocol):
         """Where it is safe."""
         ...
 
-    def present(self) -> float:
-        """Where it is.
+    def take_over(self, loop: str) -> float:
+        """A loop begins to feed it; returns where it is, NaN if nobody knows. Relative moves count from here.
 
         Raises:
+            Busy: another loop feeds it.
             RondaError: it does not answer.
         """
         ...
@@ -130,10 +131,9 @@ class RemoteOutput:
         """Ask."""
         return float(self._remote.read(OutputAttribute.SAFE_VALUE))
 
-    def present(self) -> float:
-        """Ask."""
-        value = self._remote.read(OutputAttribute.VALUE)
-        return math.nan if value is None else float(value)
+    def take_over(self, loop: str) -> float:
+        """Tell its device."""
+        return float(self._remote.command(OutputCommand.TAKE_OVER, loop))
 
     def feed(self, loop: str, value: float) -> float:
         """Give it to its device."""

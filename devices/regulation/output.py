@@ -90,11 +90,13 @@ class OutputDevice(PartDevice):
         """Where it is safe."""
         return float(self._keys.safe_value)
 
-    def present(self) -> float:
-        """Where it is."""
-        if not self._fed_by:
-            self._sink.begin()  # relative moves count from here
-        return self._sink.read()
+    def take_over(self, loop: str) -> float:
+        """A loop begins to feed it; where it is then."""
+        with self._feeding:
+            if self._fed_by != loop:
+                self._take_over(loop)
+            self._fed_at = time.monotonic()
+            return self._sink.read()
 
     def feed(self, loop: str, value: float) -> float:
         """Take a value from a loop; the first one makes this output the loop's."""
@@ -300,6 +302,17 @@ class OutputDevice(PartDevice):
     def fed_by(self) -> str:
         """The loop that feeds it; empty if none does."""
         return self._fed_by
+
+    @command(
+        OutputCommand.TAKE_OVER,
+        dtype_in=str,
+        doc_in="The name of the loop",
+        dtype_out=float,
+        doc_out="Where it is; NaN if nobody knows",
+    )
+    def take_over_command(self, loop: str) -> float:
+        """A loop of another server begins to feed it; relative moves count from here."""
+        return self.wait(lambda: self.take_over(loop))
 
     @command(
         OutputCommand.FEED,

@@ -234,9 +234,9 @@ class LoopRunner:
         reading = source.measure()
         if reading.fault:
             raise HardwareFault(f"{self.name}: cannot start, its input {keys.input} has a fault: {reading.fault}")
-        present = sink.present()
+        present = sink.take_over(self.name)  # refused if somebody else drives it
         present = min(max(self._safe if math.isnan(present) else present, self.limits[0]), self.limits[1])
-        self._reached = sink.feed(self.name, present)  # refused if somebody else drives it
+        self._reached = sink.feed(self.name, present)
         with self._lock:
             regulator = self.regulator
             regulator.tune(self._tunables())

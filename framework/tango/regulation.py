@@ -40,6 +40,7 @@ class OutputAttribute(StrEnum):
 class OutputCommand(StrEnum):
     """Commands of an output."""
 
+    TAKE_OVER = "TakeOver"
     FEED = "Feed"
     RELEASE = "Release"
     OFF = "Off"

@@ -9,6 +9,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tango
 from ruamel.yaml import YAML
@@ -48,6 +49,7 @@ def test_the_spot_is_held_within_one_pixel_while_the_orbit_drifts(rig, beamline)
     beam.Setpoint = 0.0
     wait_until(lambda: beam.state() == tango.DevState.ON, "the spot is where it should be")
     wait_until(lambda: abs(height(beamline.ask(do="truth"))) < 0.5, "it truly is")
+    assert np.nanmax(np.abs(beam.HistoryInput)) < 50, "it did not throw the beam off when it began"
     before = mirror.Position
     beamline.ask(do="ring", drift=0.5 * PIXEL)
     try:

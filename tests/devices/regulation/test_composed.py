@@ -180,6 +180,7 @@ def test_relative_moves_count_from_where_the_axis_stood_and_small_ones_are_left_
     push, slide = at_rest["push"], at_rest["slide"]
     slide.Position = 3.0
     stands(at_rest, 3.0)
+    assert push.TakeOver("me") == pytest.approx(0.0, abs=0.002)
     assert feed(push, 0.5) == 0.5
     stands(at_rest, 3.5)
     feed(push, 0.55)
