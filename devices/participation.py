@@ -15,7 +15,6 @@ from ronda.framework.clients.part import EVERY, TRIGGER
 from ronda.framework.errors import NotReady, RondaError
 from ronda.framework.scan.orders import ON_FAILURE, Order, Progress
 from ronda.framework.stream.answers import HeldBack, Replaced, ScanGone, ScanOver
-from ronda.framework.stream.cursor import Cursor
 from ronda.framework.stream.description import Channel
 from ronda.framework.stream.fill import fill_value
 from ronda.framework.stream.publisher import Publisher
@@ -62,7 +61,8 @@ class Participation:
         self._listener = scan.arm(device.label, first=order.first)
         self._described = scan.description.device(device.label)
         self._fill = {channel.name: _nothing(channel) for channel in self._described.channels if _seldom(channel)}
-        self._master = _Master(device.label, scan, order.first, str(self._described.attributes.get(TRIGGER) or ""))
+        master = str(self._described.attributes.get(TRIGGER) or "")
+        self._master = _Master(device.label, scan, order.first, master) if master else None
         self._thread = threading.Thread(target=self._run, name=f"scan {device.label}", daemon=True)
 
     def start(self) -> None:
@@ -102,6 +102,7 @@ class Participation:
                 self._take_points()
                 if self._failure:
                     raise NotReady(self._failure)  # noqa: TRY301 - the same way as for the failures below
+                self._left()  # before the seal: who reads that can give the device its next orders
                 self._publisher.seal()
             except (ScanOver, ScanGone, Replaced) as error:
                 self._sentence = str(error)
@@ -115,8 +116,12 @@ class Participation:
                     "the server's log says more"
                 )
             finally:
-                self.running = False
-                self._device.scan_left()
+                self._left()
+
+    def _left(self) -> None:
+        if self.running:
+            self.running = False
+            self._device.scan_left()
 
     def _take_points(self) -> None:
         points = self.order.points
@@ -127,14 +132,18 @@ class Participation:
                 self._measure(trigger)
 
     def _measure(self, trigger: Trigger) -> None:
-        due = {channel.name for channel in self._described.channels if is_due(channel, trigger.point)}
-        self._doing = "waiting"
-        if due and not self._master.await_point(trigger.index, self._leaving):
-            return  # the scan is over for us
+        channels = self._described.channels
+        left_out = [one.name for one in channels if not is_due(one, trigger.point)] if self._fill else []
+        measures = len(left_out) < len(channels)
+        if measures and self._master is not None:
+            self._doing = "waiting"
+            if not self._master.await_point(trigger.index, self._leaving):
+                return  # the scan is over for us
         self._doing = "measuring"
         begun = time.time()
-        values: dict[str, Any] = dict(self._values(trigger)) if due else {}
-        values |= {name: nothing for name, nothing in self._fill.items() if name not in due}
+        values = self._values(trigger) if measures else {}
+        if left_out:
+            values = {**values, **{name: self._fill[name] for name in left_out}}
         if self._leaving.is_set():
             return  # broken off: not what was asked for
         self._doing = "publishing"
@@ -193,15 +202,13 @@ class _Master:
     Args:
         who: the device that is triggered, for messages.
         first: index of the first point.
-        name: of the device that triggers it; empty for none.
+        name: of the device that triggers it.
     """
 
     def __init__(self, who: str, scan: Scan, first: int, name: str) -> None:
         self._who, self._name = who, name
-        self._cursor: Cursor | None = None
-        if name:
-            channels = sorted(scan.description.device(name).channels, key=lambda channel: channel.point_bytes)
-            self._cursor = scan.follow([channels[0].name], start=first)
+        smallest = min(scan.description.device(name).channels, key=lambda channel: channel.point_bytes)
+        self._cursor = scan.follow([smallest.name], start=first)
 
     def await_point(self, index: int, leaving: threading.Event) -> bool:
         """Wait until it has measured a point; whether it has, before `leaving` is set.
@@ -210,7 +217,7 @@ class _Master:
             NotReady: it never will.
         """
         cursor = self._cursor
-        while cursor is not None and cursor.positions[self._name] <= index:
+        while cursor.positions[self._name] <= index:
             if leaving.is_set():
                 return False
             end = cursor.ends.get(self._name)

@@ -181,7 +181,7 @@ class Points:
             )
         if progress.doing == "held":
             self._tell(progress.sentence)
-        elif late > LATE_LIMIT + self._exposure:
+        elif late > LATE_LIMIT + self._exposure and progress.doing != "waiting":  # for another one, which is asked too
             raise TimedOut(
                 f"{source.name}: point {index} of scan {self._scan.number} is {late:.0f} s late, the device is "
                 f"{progress.doing} ({source.remote.status()})"

@@ -75,6 +75,7 @@ def take_part(beamline, device):
     for index in range(3):
         scan.trigger_line().fire(index)
     assert device.left.wait(60)
+    part._thread.join(60)
     scan.set_state(State.ABORTED)
     return scan
 
