@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -138,6 +139,7 @@ class ShellSession:
 
     def prompt(self, history: Path | None) -> None:
         """Read commands and run them until the end."""
+        from ronda.shell.prompt.above import printing_above
         from ronda.shell.prompt.reading import Reader
 
         state = BeamlineState(self.beamline, lambda: reader.redraw())
@@ -148,7 +150,7 @@ class ShellSession:
         self._do_first(lambda: tell_first(self.beamline, self._data, self._console))
         state.start()
         try:
-            with self._interpreter.interrupts.between():
+            with self._interpreter.interrupts.between(), printing_above():
                 self._read_all(reader)
         finally:
             state.stop()
@@ -170,6 +172,7 @@ class ShellSession:
                 continue
             except EOFError:
                 return
+            sys.stdout.flush()  # what was printed while this was typed, and has no end yet
             for sentence in self._scripts.edited():
                 self.tell(sentence)
             if special(text, self._interpreter.namespace, self._show) is not None:
