@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
@@ -86,7 +87,7 @@ def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Typ
     typists: list[Typist] = []
     state = tmp_path_factory.mktemp("state")
 
-    def start(folder: Path, *, columns: int = 100) -> Typist:
+    def start(folder: Path, *, columns: int = 100, rows: int = 50, screen: Any = None, wait: bool = True) -> Typist:
         terminal = pexpect.spawn(
             str(Path(sys.executable).parent / "ronda"),
             ["shell", str(folder)],
@@ -94,13 +95,17 @@ def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Typ
                 **os.environ,
                 "TERM": "xterm-256color",
                 "XDG_STATE_HOME": str(state),
-                "PROMPT_TOOLKIT_NO_CPR": "1",  # nobody here says where the cursor is
+                "PROMPT_TOOLKIT_NO_CPR": "1" if screen is None else "0",  # only a screen says where the cursor is
             },
-            dimensions=(50, columns),
+            dimensions=(rows, columns),
             encoding="utf-8",
         )
+        if screen is not None:
+            terminal.logfile_read = screen  # gets all that is printed
+            screen.answer = terminal.send
         typists.append(Typist(terminal))
-        typists[-1].wait_for_prompt()
+        if wait:
+            typists[-1].wait_for_prompt()
         return typists[-1]
 
     yield start
