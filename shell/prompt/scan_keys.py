@@ -9,8 +9,8 @@ import codecs
 import os
 import select
 import termios
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
 import gevent
 from gevent.socket import wait_read
@@ -21,6 +21,7 @@ from prompt_toolkit.keys import Keys
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.own import OwnScan
 from ronda.framework.scan.scan import Scan
+from ronda.framework.stream.description import State
 from ronda.shell.prompt.terminal import our_terminal, without
 
 ESCAPE_TIME = 0.1
@@ -64,11 +65,15 @@ class ScanKeys(Observer):
 
     def on_prepared(self, scan: Scan) -> None:
         """Read keys from now on."""
+        if self._scan is None and isinstance(scan, OwnScan) and not scan.beside:
+            self._paused = self._ends = False
+            self._begin(scan)
+
+    def _begin(self, scan: OwnScan) -> None:
         terminal = our_terminal()
-        if self._scan is not None or not isinstance(scan, OwnScan) or scan.beside or terminal is None:
+        if terminal is None:
             return
         self._scan = scan
-        self._paused = self._ends = False
         self._settings.enter_context(without(termios.ICANON | termios.ECHO))
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._reading = gevent.spawn(self._read, terminal, self._typed_before(terminal))
@@ -89,6 +94,18 @@ class ScanKeys(Observer):
         self._settings.close()
         ahead, self._ahead = self._ahead, []
         self._keep(ahead)
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let a question that comes up in the scan have the terminal."""
+        scan, paused, ends = self._scan, self._paused, self._ends
+        self.leave()
+        try:
+            yield
+        finally:
+            if scan is not None and scan.state not in State.ENDED:
+                self._paused, self._ends = paused, ends
+                self._begin(scan)
 
     @staticmethod
     def _typed_before(terminal: int) -> bytes:

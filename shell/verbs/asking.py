@@ -6,6 +6,7 @@ import asyncio
 import math
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -24,10 +25,17 @@ class AskingCommands:
     Args:
         console: where they print.
         read: shows a question and returns what is typed; None for the terminal. It raises KeyboardInterrupt at Ctrl-C.
+        lent: makes a `with` block in which nobody else reads the terminal.
     """
 
-    def __init__(self, console: Console, read: Callable[[str, Sequence[str]], str] | None = None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        read: Callable[[str, Sequence[str]], str] | None = None,
+        lent: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._console = console
+        self._lent = lent
         self._read = read or read_line
 
     def commands(self) -> list[Callable[..., Any]]:
@@ -85,7 +93,8 @@ class AskingCommands:
 
     def _ask(self, verb: str, question: str, shown: str, choices: Sequence[str] = ()) -> str:
         try:
-            return self._read(f"{question} {shown} ", choices).strip()
+            with self._lent():
+                return self._read(f"{question} {shown} ", choices).strip()
         except NotReady as error:
             raise NotReady(f"{verb}: nobody can answer {question!r}: {error}") from error
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import gevent
@@ -67,6 +68,17 @@ class ScanCommands:
         self._keys = ScanKeys(keep, self._watch.refresh)
         self._watch.hint = self._keys.hint
         self._scans.observers.insert(0, self._keys)
+
+    @contextmanager
+    def lent_keys(self) -> Iterator[None]:
+        """A `with` block in which scans do not read what is typed."""
+        if self._keys is None:
+            yield
+            return
+        if self._keys.hint():
+            self._console.file.write("\n")  # below the bar of the scan, which has no end of line
+        with self._keys.lent():
+            yield
 
     def stay(self) -> str:
         """Let scans that come to rest not go back to where they began; a sentence if there are any."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -20,10 +21,12 @@ class TweakCommands:
 
     Args:
         console: where it prints.
+        lent: makes a `with` block in which nobody else reads the terminal.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, lent: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
         self._console = console
+        self._lent = lent
 
     def commands(self) -> list[Callable[..., Any]]:
         """All that people can type."""
@@ -48,7 +51,8 @@ class TweakCommands:
             one.check([one.setpoint])
             tweak = Tweak(one, size)
             try:
-                tweak.run()
+                with self._lent():
+                    tweak.run()
             except BaseException as error:
                 for sentence in stop_axes([one]):
                     error.add_note(sentence)

@@ -12,6 +12,7 @@ import gevent
 import pytest
 
 from ronda.framework.scan.own import OwnScan
+from ronda.framework.stream.description import State
 from ronda.shell.prompt import scan_keys, terminal
 from ronda.shell.prompt.scan_keys import ScanKeys
 
@@ -22,6 +23,7 @@ class FakeScan(OwnScan):
     def __init__(self, *, beside: bool = False) -> None:
         self.beside = beside
         self.told: list[str] = []
+        self.state = State.RUNNING
 
     def stop(self, who: str = "") -> None:
         self.told.append(f"stop by {who}")
@@ -155,6 +157,33 @@ def test_who_left_the_scan_has_the_keyboard_again(desk: Desk) -> None:
     desk.keys.on_end(scan)
 
     assert desk.flags() == before
+    assert desk.keys.hint() == ""
+
+
+def test_a_question_in_the_scan_has_the_keyboard_meanwhile(desk: Desk) -> None:
+    scan, before = FakeScan(), desk.flags()
+    desk.keys.on_prepared(scan)
+    desk.press("p")
+    desk.until_hint("p goes on")
+    with desk.keys.lent():
+        assert desk.flags() == before
+        assert desk.keys.hint() == ""
+        desk.press("yes\n")
+        assert os.read(desk.screen, 10) == b"yes\n"
+    desk.until_hint("p goes on")
+    desk.press("p")
+    desk.until_hint("Esc ends  p pauses")
+    desk.keys.on_end(scan)
+
+    assert scan.told == ["pause", "resume"]
+
+
+def test_after_a_question_a_scan_that_has_ended_takes_no_keys(desk: Desk) -> None:
+    scan = FakeScan()
+    desk.keys.on_prepared(scan)
+    with desk.keys.lent():
+        scan.state = State.ABORTED
+
     assert desk.keys.hint() == ""
 
 
