@@ -267,6 +267,8 @@ class LoopRunner:
         self.pace.begun(now)
         reading: Reading = source.measure()
         with self._lock:
+            if not regulator.regulating:
+                return 0.0  # somebody switched it off while the input was measured
             output = regulator.cycle(reading, seconds)
             switched_off = not regulator.regulating
         if switched_off:

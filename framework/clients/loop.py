@@ -75,7 +75,7 @@ class Loop(Axis):
             "input": self._told(found, LoopAttribute.INPUT, unit),
             "setpoint": f"{self._told(found, LoopAttribute.SETPOINT, unit)}, working setpoint "
             f"{self._told(found, LoopAttribute.WORKING_SETPOINT, unit)}",
-            "output": self._told(found, LoopAttribute.OUTPUT, self.output_unit),
+            "output": self._told(found, LoopAttribute.OUTPUT, self.output_unit, "{:.6g}".format),
             "ramp rate": f"{found.get(LoopAttribute.RAMP_RATE, math.nan):g} {unit}/min",
             "gains": ", ".join(
                 f"{name} {found[key]:g}"
@@ -374,9 +374,11 @@ class Loop(Axis):
     def _deceleration_time(self) -> float:
         return 1.0
 
-    def _told(self, found: Mapping[str, Any], attribute: str, unit: str) -> str:
+    def _told(
+        self, found: Mapping[str, Any], attribute: str, unit: str, text: Callable[[float], str] | None = None
+    ) -> str:
         value = found.get(attribute)
-        return "unknown" if value is None or math.isnan(value) else f"{self.text(value)} {unit}"
+        return "unknown" if value is None or math.isnan(value) else f"{(text or self.text)(value)} {unit}"
 
 
 def undrawn(loop: Loop) -> None:
