@@ -67,14 +67,21 @@ class PlotCommands:
         names = self._selection.names
         self._say(f"looked at: {', '.join(names)}" if names else "looked at: the first counter of each scan")
 
-    def plot(self, *counters: Which, scan: Any = -1, axis: Over = None) -> None:
-        """Plot a scan in the terminal, running or ended: plot(), plot(diode), plot(scan=12), plot(axis=samy).
+    def plot(self, *what: Which | int, scan: Any = -1, axis: Over = None) -> None:
+        """Plot a scan in the terminal, running or ended: plot(), plot(diode), plot(12, diode), plot(axis=samy).
 
         Args:
-            counters: what to plot; without any those of plotselect, else the first of the scan.
+            what: counters to plot; without any those of plotselect, else the first of the scan. A number, or a scan,
+                is taken as the scan that is meant.
             scan: its number, -2 for the last but one, a scan, or the path of a file.
             axis: over which; else the first that moved.
         """
+        counters: list[Which] = []
+        for one in what:
+            if isinstance(one, int | Results):
+                scan = one
+            else:
+                counters.append(one)
         meant = self._meant("plot", scan)
         points = self._points(meant, counters, axis)
         self._say(points.heading)

@@ -79,13 +79,15 @@ def test_the_newest_scan_is_plotted_with_its_first_counter_and_where_its_peak_is
     assert lines[-1].startswith("peak 1000 at 0.25, cen 0.25, fwhm 0.1")
 
 
-def test_counters_and_scans_may_be_chosen(commands, output):
+def test_counters_and_scans_may_be_chosen(commands, output, scans):
     commands.plot("i0", "diode", scan=11)
     lines = output.getvalue().splitlines()
     assert lines[0].startswith("scan 11 ")
     assert [line for line in lines if line.endswith("[count]")] == ["i0 [count]", "diode [count]"]
     commands.plot(scan=-2)
-    assert output.getvalue().count("scan 11 ") == 2
+    commands.plot(11)
+    commands.plot(scans[0], "i0")
+    assert output.getvalue().count("scan 11 ") == 4
 
 
 def test_what_is_selected_counts_for_plots_and_peaks_of_scans_that_have_it(
