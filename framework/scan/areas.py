@@ -184,7 +184,16 @@ class AreaScans(Maker):
         grid = Grid(tuple(axis.name for axis in reversed(axes)), tuple(places), bool(backnforth), relative)
         targets = [tuple(reversed(point)) for point in mesh(places, backnforth=bool(backnforth))]
         return self.make(
-            name, [*shown, time], time, counters, options, axes=axes, targets=targets, relative=relative, grid=grid
+            name,
+            [*shown, time],
+            time,
+            counters,
+            options,
+            axes=axes,
+            targets=targets,
+            relative=relative,
+            grid=grid,
+            keywords={"backnforth": grid.backnforth},
         )
 
     def _spiral(

@@ -148,9 +148,10 @@ def positions(who: str, axis: Axis, given: Any) -> tuple[float, ...]:
     return tuple(a_number(who, f"each position of {axis.name}", one, axis.unit) for one in given)
 
 
-def command_text(name: str, *arguments: Any) -> str:
-    """A scan as it was typed: `ascan(samy, -1, 1, 20, 0.1, diode)`."""
-    return f"{name}({', '.join(map(_text, arguments))})"
+def command_text(name: str, *arguments: Any, **keywords: Any) -> str:
+    """A scan as it was typed: `ascan(samy, -1, 1, 20, 0.1, diode, stab_time=0.1)`; empty keywords are left out."""
+    told = [f"{keyword}={_quoted(keyword, value)}" for keyword, value in keywords.items() if value]
+    return f"{name}({', '.join([*map(_text, arguments), *told])})"
 
 
 def _text(argument: Any) -> str:

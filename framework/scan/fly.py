@@ -57,7 +57,7 @@ class ContinuousScans(Maker):
         line = self._line(name, one, start, step, npoints, time)
         lines = [line, back(line)] if backnforth else [line]
         shown = [one, start, step, line.npoints, time]
-        return self._sweep(name, shown, one, lines, counters, triggers, options)
+        return self._sweep(name, shown, one, lines, counters, triggers, options, keywords={"backnforth": backnforth})
 
     def fmesh(
         self,
@@ -110,6 +110,7 @@ class ContinuousScans(Maker):
             slow=[stepped],
             slow_positions=[(position,) for position in rows],
             grid=Grid((stepped.name, swept.name), (rows, middles), backnforth),
+            keywords={"backnforth": backnforth},
         )
 
     def _sweep(

@@ -140,6 +140,7 @@ class Maker:
         grid: Grid | None = None,
         scatter: bool = False,
         channels: Mapping[str, tuple[str, tuple[float, ...]]] | None = None,
+        keywords: Mapping[str, Any] | None = None,
         continuous: Continuous | None = None,
     ) -> OwnScan:
         """Make a scan, and run it unless `run=False`; for the scans here and for those that a beamline adds.
@@ -157,6 +158,7 @@ class Maker:
             grid: the lattice that the points fill.
             scatter: whether the points cover an area.
             channels: numbers known before, by channel: unit and a value for each point.
+            keywords: keywords of this kind of scan, for its command.
             continuous: what makes it a continuous scan; the last of the axes sweeps, and there are no targets.
 
         Raises:
@@ -172,8 +174,9 @@ class Maker:
         exposure, exposures = exposure_times(name, time, number)
         exposure = exposure if continuous is None else continuous.exposure
         chosen = self.counters(name, counters)
+        waits = {each: not_negative(name, each, options.get(each) or 0.0) for each in ("stab_time", "sleep_time")}
         plan = Plan(
-            command_text(name, *arguments, *as_given(chosen)),
+            command_text(name, *arguments, *as_given(chosen), **(keywords or {}), **waits),
             str(options.get("title") or ""),
             exposure,
             chosen,
@@ -184,8 +187,7 @@ class Maker:
             options.get("definition"),
             name=str(options.get("name") or name),
             exposures=exposures,
-            stab_time=not_negative(name, "stab_time", options.get("stab_time") or 0.0),
-            sleep_time=not_negative(name, "sleep_time", options.get("sleep_time") or 0.0),
+            **waits,
             grid=grid,
             scatter=scatter or grid is not None,
             channels=dict(channels or {}),

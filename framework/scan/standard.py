@@ -88,7 +88,7 @@ class Scans(StepScans, AreaScans, SpectrumScans, ContinuousScans):
             options: see `Options`; `sleep_time` is the pause between two points.
         """
         number = whole("timescan", "the number of points", npoints) if npoints else None
-        return self.make("timescan", [time], time, counters, options, points=number)
+        return self.make("timescan", [time], time, counters, options, points=number, keywords={"npoints": npoints})
 
     def lineup(
         self,

@@ -93,6 +93,7 @@ def test_the_first_axis_of_a_mesh_is_the_fast_one_and_its_file_has_an_image(scan
     silx = pytest.importorskip("silx.io.nxdata")
     scan = scans.amesh("samy", 0, 0.2, 2, "samz", 0.1, 0.2, 1, 0.01, "i0", "diode", backnforth=True)
 
+    assert scan.plan.command == "amesh(samy, 0, 0.2, 2, samz, 0.1, 0.2, 1, 0.01, i0, diode, backnforth=True)"
     fast, slow = [0, 0.1, 0.2], [0.1, 0.2]
     there = [(y, slow[0]) for y in fast] + [(y, slow[1]) for y in reversed(fast)]
     assert table(recorder, "samy", "samz") == pytest.approx(np.array(there), abs=1e-3)
@@ -157,7 +158,8 @@ def test_a_timescan_goes_on_until_it_is_stopped(scans, recorder, beamline):
     stream = beamline.stream.scan(scans.last.identifier)
     assert (stream.state, stream.record().points) == ("ABORTED", None)
     assert stream["measurement/i0"].shape[0] >= 4
-    assert scans.timescan(0.01, "i0", npoints=2, save=False).points_done == 2
+    counted = scans.timescan(0.01, "i0", npoints=2, sleep_time=0.01, save=False)
+    assert (counted.points_done, counted.plan.command) == (2, "timescan(0.01, i0, npoints=2, sleep_time=0.01)")
 
 
 def test_an_axis_rocks_while_others_are_scanned_and_goes_back(scans, recorder, beamline, wait_for):
