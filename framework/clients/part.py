@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ronda.framework.errors import BadValue
+
+if TYPE_CHECKING:
+    from ronda.framework.clients.counter import Counter
+    from ronda.framework.clients.device import Device
+    from ronda.framework.clients.loop import Loop
 
 EVERY = "every"
 """Attribute of a channel in a scan's description: it is measured at each so many-th point of the plan, from the first
@@ -57,7 +62,14 @@ class Parted:
     part: Part
 
 
-def part(what: Any, *, every: int = 1, time: float | None = None, trigger: Any = "", **settings: Any) -> Parted:
+def part(
+    what: Counter | Device | Loop | str,
+    *,
+    every: int = 1,
+    time: float | None = None,
+    trigger: Device | Counter | str = "",
+    **settings: bool | int | float | str,
+) -> Parted:
     """Measure otherwise than the rest of a scan: ascan(samy, 0, 1, 100, 0.1, diode, part(cam, every=10, time=0.5)).
 
     Args:

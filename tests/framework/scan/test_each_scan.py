@@ -106,6 +106,24 @@ def test_the_first_axis_of_a_mesh_is_the_fast_one_and_its_file_has_an_image(scan
         assert plot.signal[()].tolist() == counted.tolist()
 
 
+def test_a_mesh_that_is_aborted_half_way_still_has_its_image(scans, recorder):
+    silx = pytest.importorskip("silx.io.nxdata")
+    recorder.at(3, lambda: scans.last.abort("a test"))
+    with pytest.raises(ScanStopped, match="aborted by a test"):
+        scans.amesh("samy", 0, 0.2, 2, "samz", 0.1, 0.2, 1, 0.01, "i0", "diode", backnforth=True)
+
+    counted = [values["i0"] for _, values in recorder.points]
+    assert len(counted) == 4
+    with h5py.File(scans.last.wait_for_file(60).path) as file:
+        plot = silx.get_default(file)
+        assert plot.is_image
+        assert plot.signal.shape == (2, 3)
+        image = plot.signal[()]
+    assert image[0].tolist() == counted[:3]
+    assert image[1, 2] == counted[3]
+    assert np.isnan(image[1, 0])
+
+
 def test_a_relative_mesh_and_relative_spirals_lie_around_the_axes_and_go_back(scans, recorder, beamline):
     beamline["samy"].move(1.0)
     beamline["samz"].move(-1.0)
