@@ -11,7 +11,7 @@ import tango
 from ronda.devices.regulation.contract import Reading
 from ronda.framework.clients.remote import Remote
 from ronda.framework.errors import RondaError
-from ronda.framework.tango.regulation import InputAttribute, OutputAttribute, OutputCommand
+from ronda.framework.tango.regulation import InputAttribute, InputCommand, OutputAttribute, OutputCommand
 
 
 class InputEnd(Protocol):
@@ -105,9 +105,9 @@ class RemoteInput:
     def measure(self) -> Reading:
         """Ask its device."""
         try:
-            value = self._remote.read(InputAttribute.VALUE)
-            if value is not None and not math.isnan(value):
-                return Reading(float(value))
+            value = float(self._remote.command(InputCommand.MEASURE))
+            if not math.isnan(value):
+                return Reading(value)
             return Reading(math.nan, str(self._remote.read(InputAttribute.FAULT)) or "no value")
         except RondaError as error:
             return Reading(math.nan, str(error))

@@ -8,14 +8,14 @@ from typing import Any
 
 import tango
 
-from ronda.devices.device import attribute
+from ronda.devices.device import attribute, command
 from ronda.devices.regulation.contract import Reading
 from ronda.devices.regulation.endpoints import Endpoints
 from ronda.devices.regulation.input_parameters import RegulationInputParameters
 from ronda.devices.regulation.part import PartDevice
 from ronda.devices.regulation.sources import ExternalSource
 from ronda.framework.errors import NotReady, RondaError
-from ronda.framework.tango.regulation import InputAttribute
+from ronda.framework.tango.regulation import InputAttribute, InputCommand
 
 TELL_PERIOD = 0.1
 """Least seconds between two events of a value."""
@@ -54,15 +54,19 @@ class InputDevice(PartDevice):
     def measure(self) -> Reading:
         """What it measures now, for loops of this server."""
         if self._external is not None:
-            return self._external.measure()
+            reading = self._external.measure()
+            if reading.fault:
+                self._reading = reading  # also when what it reads did not answer in time
+            return reading
         assert self.controller is not None  # noqa: S101 - one of both
         try:
             readings = self.controller.run(self.label, "be read", lambda driver: driver.read_inputs([self.label]))
         except RondaError as error:
-            return Reading(math.nan, str(error))
-        reading: Reading = readings[self.label]
-        self.take(reading)
-        return reading
+            self._reading = Reading(math.nan, str(error))
+            return self._reading
+        measured: Reading = readings[self.label]
+        self.take(measured)
+        return measured
 
     # -- what the controller tells
 
@@ -93,7 +97,7 @@ class InputDevice(PartDevice):
         waiting = isinstance(error, NotReady)
         self.show(tango.DevState.UNKNOWN if waiting else tango.DevState.FAULT, f"{error}; trying again")
 
-    # -- attributes
+    # -- attributes and commands
 
     @attribute(name=InputAttribute.VALUE, dtype=float)
     def value(self) -> Value:
@@ -104,6 +108,11 @@ class InputDevice(PartDevice):
     def fault(self) -> str:
         """Why the value is not to be trusted; empty if it is good."""
         return self._reading.fault
+
+    @command(InputCommand.MEASURE, dtype_out=float, doc_out="In its unit; NaN while it has a fault, see Fault")
+    def measure_command(self) -> float:
+        """Measure now, for a loop of another server; `Value` may be as old as the time between two looks."""
+        return self.wait(lambda: self.measure().value)
 
     def _shown(self) -> Value:
         bad = bool(self._reading.fault) or math.isnan(self._reading.value)

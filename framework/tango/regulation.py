@@ -26,6 +26,12 @@ class InputAttribute(StrEnum):
     FAULT = "Fault"
 
 
+class InputCommand(StrEnum):
+    """Commands of an input."""
+
+    MEASURE = "Measure"
+
+
 class OutputAttribute(StrEnum):
     """Attributes of an output."""
 

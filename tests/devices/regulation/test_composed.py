@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import tango
 
@@ -150,6 +152,8 @@ def feed(output, value):
 def test_an_input_is_an_axis_or_a_formula_of_several_things(at_rest):
     at_rest["volts"].A = 1.5
     at_rest["slide"].Position = 2.0
+    stands(at_rest)
+    assert at_rest["place"].Measure() == pytest.approx(2.0, abs=0.002), "measured now, for loops of other servers"
     wait_until(lambda: at_rest["place"].Value == pytest.approx(2.0, abs=0.002), "the axis is read")
     wait_until(lambda: at_rest["mixed"].Value == pytest.approx(5.5, abs=0.01), "the formula is computed")
 
@@ -163,6 +167,7 @@ def test_a_thermocouple_tells_the_temperature_of_its_junction_or_what_is_wrong(a
     wait_until(lambda: warm.state() == tango.DevState.ALARM, "there is no such temperature")
     assert warm.read_attribute("Value").quality == tango.AttrQuality.ATTR_INVALID
     assert "mV is outside the range of a thermocouple of type K with its cold junction at " in warm.Fault
+    assert math.isnan(warm.Measure())
 
 
 def test_an_axis_is_moved_to_multiples_of_the_step_within_the_limits(at_rest):

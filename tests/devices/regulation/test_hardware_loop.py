@@ -8,6 +8,7 @@ import tango
 from ronda.framework.tango.names import DeviceCommand
 from ronda.framework.tango.regulation import (
     InputAttribute,
+    InputCommand,
     LoopAttribute,
     LoopCommand,
     OutputAttribute,
@@ -63,7 +64,7 @@ def test_names_are_the_documented_ones(kiln, rig):
     commands = {*map(str, DeviceCommand), "State", "Status", "Init"}
     for name, attributes, own in (
         ("kiln", LoopAttribute, LoopCommand),
-        ("eye", InputAttribute, ()),
+        ("eye", InputAttribute, InputCommand),
         ("wire", OutputAttribute, OutputCommand),
     ):
         proxy = rig.proxy(name)

@@ -23,7 +23,7 @@ def section(title: str) -> set[str]:
     ("title", "expected"),
     [
         ("RegulationController", [*names.RegulationControllerAttribute, *names.RegulationControllerCommand]),
-        ("Input", names.InputAttribute),
+        ("Input", [*names.InputAttribute, *names.InputCommand]),
         ("Output", [*names.OutputAttribute, *names.OutputCommand]),
         ("Loop and SoftLoop", [*names.LoopAttribute, *names.LoopCommand]),
         ("SoftLoop has also", [*names.SoftLoopAttribute, *names.SoftLoopCommand]),
