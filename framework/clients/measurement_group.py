@@ -207,13 +207,8 @@ class MeasurementGroup(Device):
         if name not in known:
             raise BadValue(f"{self.name}: {name} is none of its counters and devices, which are {', '.join(known)}")
         part = checked(f"{self.name}.set_chain", every, time, trigger, settings)
-        keys = {
-            "every": part.every,
-            "time": part.time,
-            "trigger": part.trigger or None,
-            "settings": dict(part.settings),
-        }
-        told = keys if part != Part() else {}
+        keys = {"time": part.time, "trigger": part.trigger, "settings": dict(part.settings)}
+        told = {key: value for key, value in keys.items() if value} | ({"every": part.every} if part.every > 1 else {})
         self.command(MeasurementGroupCommand.SET_CHAIN, json.dumps({"name": name, **told}))
 
     # -- which group is active

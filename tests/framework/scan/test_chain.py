@@ -131,6 +131,7 @@ def test_a_group_says_in_its_chain_how_it_is_measured(scans, beamline, recorder)
         group.set_chain("diode", every=2)
         scan = scans.loopscan(3, 0.01, group, save=False)
         assert group.chain == {"diode": {"every": 2}}
+        assert group.diff()["chain"][1] == {"diode": {"every": 2}}
         assert scan.plan.command == "loopscan(3, 0.01, i0, part(diode, every=2))"
         assert measured_at(scan["diode"]) == [0, 2]
         assert measured_at(scan["i0"]) == [0, 1, 2]
