@@ -8,7 +8,7 @@ import tango
 from ronda.framework.clients.measurement_group import ActiveGroup, MeasurementGroup
 from ronda.framework.errors import BadValue, NotReady, ServiceFailed
 from ronda.framework.scan.measured import measured
-from ronda.shell.prompt.execution import shown
+from ronda.shell.prompt.execution import told
 from ronda.shell.verbs.measuring import ActiveMeasurementGroup
 
 
@@ -53,7 +53,7 @@ def test_a_pattern_that_fits_nothing_is_refused(mg1):
 
 def test_it_is_shown_as_a_table(mg1):
     mg1.disable("diode")
-    assert shown(mg1).splitlines() == [
+    assert told(mg1).splitlines() == [
         "MG1, the active measurement group",
         "  i0     ct1  count  enabled",
         "  diode  ct1  count  disabled",
@@ -70,7 +70,7 @@ def test_a_scan_without_counters_measures_what_is_enabled_in_the_active_group(mg
     assert names(measured(beamline, "ct", ())) == ["diode"]
     beamline["MG2"].set_active()
     assert names(measured(beamline, "ct", ())) == ["i0"]
-    assert shown(mg1).splitlines()[0] == "MG1, a measurement group"
+    assert told(mg1).splitlines()[0] == "MG1, a measurement group"
 
 
 def test_counters_that_are_given_replace_the_group(mg1, beamline):
@@ -113,7 +113,7 @@ def test_the_active_group_under_its_own_name(mg1, beamline):
     active = ActiveMeasurementGroup(beamline)
     active.disable("i0")
     assert mg1.disabled == ["i0"]
-    assert shown(active) == shown(mg1)
+    assert told(active) == told(mg1)
     assert "enable" in dir(active)
 
 

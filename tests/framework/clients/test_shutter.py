@@ -10,7 +10,7 @@ from ronda.framework.clients.machine import Machine
 from ronda.framework.clients.shutter import Shutter
 from ronda.framework.clients.signal_unit import SignalUnit
 from ronda.framework.errors import BadValue, HardwareFault, NotAllowed, NotFound
-from ronda.shell.prompt.execution import shown
+from ronda.shell.prompt.execution import told
 
 
 class FakeRemote:
@@ -76,7 +76,7 @@ def fsh(beamline):
 def test_the_fast_shutter_opens_and_closes(fsh):
     fsh.open()
     assert (fsh.state, fsh.is_open) == ("OPEN", True)
-    assert shown(fsh) == "fsh: open  (Fast shutter before the sample)"
+    assert told(fsh) == "fsh: open  (Fast shutter before the sample)"
     fsh.close()
     assert (fsh.state, fsh.is_open, fsh.forbidden) == ("CLOSED", False, "")
 
@@ -108,7 +108,7 @@ def test_the_machine_tells_its_values(beamline):
     assert isinstance(machine, Machine)
     assert 150 < machine.current < 250
     assert (machine.front_end, machine.beam) == ("open", True)
-    lines = shown(machine).splitlines()
+    lines = told(machine).splitlines()
     assert lines[0] == "machine: beam"
     assert [line.split()[0] for line in lines[1:]] == ["ring", "front", "next"]
 
@@ -121,7 +121,7 @@ def test_signals_are_read_and_set_by_name(beamline, wait_for):
     digital["lamp"] = not before
     try:
         wait_for(lambda: digital["lamp"] is not before, 150, "the lamp is seen as it was set")
-        row = next(line for line in shown(digital).splitlines() if "lamp" in line)
+        row = next(line for line in told(digital).splitlines() if "lamp" in line)
         assert row.split()[:3] == ["lamp", "output", "off" if before else "on"]
     finally:
         digital["lamp"] = before
@@ -134,5 +134,5 @@ def test_signals_are_read_and_set_by_name(beamline, wait_for):
 
 
 def test_analogue_signals_are_shown_with_their_units(beamline):
-    row = next(line for line in shown(beamline["analogue"]).splitlines() if "crystal" in line)
+    row = next(line for line in told(beamline["analogue"]).splitlines() if "crystal" in line)
     assert row.split()[3] == "K"
