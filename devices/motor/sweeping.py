@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ronda.devices.device import command
 from ronda.devices.motor.axis import HALF_STEP, AxisDevice
+from ronda.devices.motor.closed_loop import ClosedLoop
 from ronda.devices.motor.journey import Journey
 from ronda.devices.motor.scale import move_time
 from ronda.framework.errors import BadValue, Busy, NotAllowed, NotReady, OutOfRange
@@ -110,6 +111,7 @@ class SweepingAxis(AxisDevice):
                 acceleration_time=self._rates.acceleration_time,
                 arrival=self._scale.steps(self.tolerance()) + (HALF_STEP if self._motion.whole_steps() else 0.0),
                 velocity=velocity,
+                loop=None if (closed := self.parameters.closed_loop) is None else ClosedLoop(closed),
             )
         )
 

@@ -36,6 +36,9 @@ LATE_LIMIT = 5.0
 TOLD_PERIOD = 0.2
 """Seconds between two points that people are shown; in the stream are all of them, sooner."""
 
+ABSENT = 1.0
+"""Seconds for one read after which Redis was away: then devices have their time anew."""
+
 GAP_MARGIN = 0.5
 """Seconds that the next line may begin later than expected, for a machine that is busy."""
 
@@ -118,12 +121,14 @@ class HardwareSweeping(Sweeping):
         )
 
     def _finish(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        begun = time.monotonic()
+        begun = asked = time.monotonic()
         deadline = begun + LATE_LIMIT
         there = 0
         while self._behind():
-            if (now_there := sum(self._cursor.positions.values())) > there:
+            now_there = sum(self._cursor.positions.values())
+            if now_there > there or time.monotonic() > asked + ABSENT:
                 there, deadline = now_there, time.monotonic() + LATE_LIMIT
+            asked = time.monotonic()
             if time.monotonic() > deadline:
                 if self._seen[-1] < self._line_points + 1:
                     raise self._too_few(len(self._seen) - 1)

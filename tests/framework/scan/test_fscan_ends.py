@@ -1,0 +1,89 @@
+"""Continuous scans whose parts are killed at a random moment: lengths fit, the axis comes to rest, the next one works."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+
+from ronda.framework.errors import RondaError
+from ronda.framework.nexus.words import CONSUMER
+from ronda.framework.scan.observer import Observer
+from ronda.framework.scan.standard import Scans
+from ronda.framework.stream.description import State
+from tests.framework.scan.test_random_ends import closed
+
+POINTS = 150
+
+OWNER = """
+import os
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.scan.observer import Observer
+from ronda.framework.scan.standard import Scans
+
+class Tell(Observer):
+    def on_point(self, scan, index, values):
+        print(index, scan.identifier, flush=True)
+
+names = [os.environ[name] for name in ("TANGO_HOST", "RONDA_REDIS_URL", "RONDA_BEAMLINE")]
+beamline = Beamline.connect(*names, os.environ)
+beamline.tell = lambda sentence: None
+Scans(beamline, observers=[Tell()]).fscan("samy", 0, 0.005, 150, 0.01, "i0", "diode", backnforth=True)
+"""
+
+
+class Kill(Observer):
+    def __init__(self, victim, server, index):
+        self._victim, self._server, self._index = victim, server, index
+
+    def on_point(self, scan, index, values):
+        if self._server and index >= self._index:
+            self._victim.signal(self._server, signal.SIGKILL)
+            self._server = ""
+
+
+def killed(victim, what, index):
+    """A scan during which something was killed, in the stream."""
+    if what != "owner":
+        scans = Scans(victim.beamline, observers=[Kill(victim, what, index)])
+        with contextlib.suppress(RondaError):
+            scans.fscan("samy", 0, 0.005, POINTS, 0.01, "i0", "diode", backnforth=True)
+        return scans.last.stream
+    environment = {**os.environ, **victim.running.exports, "RONDA_REDIS_URL": victim.beamline.redis_url}
+    owner = subprocess.Popen([sys.executable, "-c", OWNER], env=environment, stdout=subprocess.PIPE, text=True)
+    identifier = ""
+    for line in owner.stdout:
+        at, identifier = line.split()
+        if int(at) >= index:
+            break
+    owner.kill()
+    owner.communicate()
+    return victim.beamline.stream.scan(identifier)
+
+
+def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that_works(victim, wait_for):
+    what, index = random.choice(["redis", "counters", "motors", "owner"]), random.randrange(POINTS)
+    print(f"{what} is killed from point {index} on")
+    beamline = victim.beamline
+    scan = killed(victim, what, index)
+
+    wait_for(lambda: scan.state in State.ENDED, 90, f"the end of the scan ({what}, {index})")
+    assert scan.state == (State.COMPLETED if what == "redis" else State.FAILED)
+    wait_for(lambda: closed(beamline, scan), 90, "the file is closed")
+    with h5py.File(scan.note(CONSUMER)) as file:
+        found = {name: data[()] for name, data in file[f"{scan.number}.1/measurement"].items()}
+    lengths = {len(found[name]) for name in ("samy", "samy_start", "i0", "diode", "valid", "ct1_valid")}
+    assert len(lengths) == 1
+    assert lengths == {2 * POINTS} or what != "redis"
+    assert (np.diff(found["samy"][:index]) > 0).all()
+
+    def again():
+        with contextlib.suppress(RondaError):
+            return Scans(beamline).fscan("samy", 0, 0.01, 10, 0.01, "i0", save=False).state == State.COMPLETED
+
+    wait_for(again, 90, "a scan that works")
+    assert beamline["samy"].state == "ON"
