@@ -187,6 +187,9 @@ def test_logs_are_read_over_tango_by_name_only(running: Up, wait_for: WaitFor) -
     wait_for(lambda: answers(running), BACK, "the agent answers")
     assert len(ask(running, "ReadLog", ["agent", "2"])) == 2
     assert ask(running, "ReadLog", ["redis", "-1"])
+    with (running.state / "logs" / "simulators.log").open("a", encoding="utf-8") as log:
+        log.write("moved by 3 µm → arrived\n")  # Tango carries Latin-1
+    assert "moved by 3 µm ? arrived" in ask(running, "ReadLog", ["simulators", "20"])
     for which in (["../../secret", "5"], [""], ["x", "5"], []):
         with pytest.raises(ServiceFailed, match="local: there is no process"):
             ask(running, "ReadLog", which)
