@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import difflib
 import inspect
 from collections.abc import Mapping
@@ -90,7 +91,7 @@ class FileNames(dict[str, Any]):
     """
 
     def __init__(self, shared: Namespace, own: Mapping[str, Any]) -> None:
-        super().__init__(own)
+        super().__init__({**own, "__builtins__": _Builtins(shared)})
         self._shared = shared
 
     def __missing__(self, name: str) -> Any:
@@ -99,3 +100,14 @@ class FileNames(dict[str, Any]):
     def __setitem__(self, name: str, value: Any) -> None:
         self._shared.refuse(name)
         super().__setitem__(name, value)
+
+
+class _Builtins(dict[str, Any]):
+    """Those of Python, then the names of the prompt: where a class is defined, Python looks nowhere else."""
+
+    def __init__(self, shared: Namespace) -> None:
+        super().__init__(vars(builtins))
+        self._shared = shared
+
+    def __missing__(self, name: str) -> Any:
+        return self._shared[name]

@@ -96,6 +96,22 @@ def test_a_script_sees_a_device_that_came_later(prompt: Prompt) -> None:
     assert prompt.run("user.late()") == "the axis samy"
 
 
+def test_names_of_the_prompt_are_seen_wherever_they_stand(prompt: Prompt) -> None:
+    prompt.write(
+        "deep.py",
+        "class Thing:\n    axis = samx\n    axes = [samx for _ in range(1)]\n    def get(self): return [samx for _ in (1,)]\n"
+        "def outer():\n    def inner():\n        import math\n        return samx, math.pi, len('a')\n    return inner\n",
+    )
+    prompt.run("user_script_load('deep')")
+
+    assert prompt.run("user.Thing.axis, user.Thing.axes, user.Thing().get()") == (
+        "the axis samx",
+        ["the axis samx"],
+        ["the axis samx"],
+    )
+    assert prompt.run("user.outer()()[0]") == "the axis samx"
+
+
 def test_an_edited_script_is_told_of_once_and_loaded_anew(prompt: Prompt) -> None:
     file = prompt.write("align.py", ALIGN + "from helper import ANGLE\n", age=10)
     prompt.write("helper.py", "ANGLE = 1\n", age=10)
