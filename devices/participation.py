@@ -14,7 +14,7 @@ import tango
 from ronda.framework.clients.part import EVERY, TRIGGER
 from ronda.framework.errors import NotReady, RondaError
 from ronda.framework.scan.orders import ON_FAILURE, Order, Progress
-from ronda.framework.stream.answers import HeldBack, Replaced, ScanGone, ScanOver
+from ronda.framework.stream.answers import HeldBack, NoLongerInMemory, Replaced, ScanGone, ScanOver
 from ronda.framework.stream.description import Channel
 from ronda.framework.stream.fill import fill_value
 from ronda.framework.stream.publisher import Publisher
@@ -206,9 +206,9 @@ class _Master:
     """
 
     def __init__(self, who: str, scan: Scan, first: int, name: str) -> None:
-        self._who, self._name = who, name
-        smallest = min(scan.description.device(name).channels, key=lambda channel: channel.point_bytes)
-        self._cursor = scan.follow([smallest.name], start=first)
+        self._who, self._scan, self._name = who, scan, name
+        self._channel = min(scan.description.device(name).channels, key=lambda channel: channel.point_bytes).name
+        self._cursor = scan.follow([self._channel], start=first)
 
     def await_point(self, index: int, leaving: threading.Event) -> bool:
         """Wait until it has measured a point; whether it has, before `leaving` is set.
@@ -216,15 +216,17 @@ class _Master:
         Raises:
             NotReady: it never will.
         """
-        cursor = self._cursor
-        while cursor.positions[self._name] <= index:
+        while self._cursor.positions[self._name] <= index:
             if leaving.is_set():
                 return False
-            end = cursor.ends.get(self._name)
+            end = self._cursor.ends.get(self._name)
             if end is not None:
                 why = end.sentence or "it has ended"
                 raise NotReady(f"{self._who}: {self._name}, which triggers it, will never measure point {index}: {why}")
-            cursor.read(SLICE)
+            try:
+                self._cursor.read(SLICE)
+            except NoLongerInMemory:  # memory is full and the writer was faster than we: it was measured long ago
+                self._cursor = self._scan.follow([self._channel], start=self._scan.extent(self._name).first)
         return True
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import h5py
 import hdf5plugin  # noqa: F401 - reads compressed frames
 import numpy as np
 import pytest
 
+from ronda.devices.participation import Participation
 from ronda.framework.clients.counter import Counter, calculated, sampling
 from ronda.framework.clients.part import Part, part
 from ronda.framework.errors import BadValue, NotFound
 from ronda.framework.scan.chain import lasting, linked, merged, seconds
+from ronda.framework.scan.orders import Order
 from ronda.framework.scan.plan import Plan
 from ronda.framework.scan.sources import Source
 from ronda.framework.scan.stopped import ScanStopped
-from ronda.framework.stream.description import State
+from ronda.framework.stream.description import Channel, Description, Device, State
 
 
 def source(name: str, *parts: Part | None, device: Part | None = None) -> Source:
@@ -192,6 +196,58 @@ def test_a_setting_that_a_detector_does_not_have_is_refused_with_those_that_it_h
         scans.ct(0.01, part("i0", every=2))
     assert scans.last.state == State.FAILED
     assert recorder.prepared == 0
+
+
+# -- a device of ours, whose triggers come by hand
+
+
+class Own:
+    """A device that measures the index of the entry."""
+
+    configuration: ClassVar[dict[str, str]] = {}
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+
+    def measure(self, order: Order, index: int) -> dict[str, float]:
+        return {self.label: float(index)}
+
+    def break_off(self) -> None:
+        pass
+
+    def scan_left(self) -> None:
+        pass
+
+
+def test_a_point_that_is_measured_again_counts_once_for_a_device_that_measures_seldom(beamline):
+    channel = Channel("own", attributes={"every": 2})
+    scan = beamline.stream.open_scan(Description("by hand", [Device("own", [channel])]))
+    taking = Participation(Own("own"), scan, Order(scan.identifier, 0.01, 5))
+    taking.start()
+    for index, point in enumerate([0, 1, 1, 2, 2]):
+        scan.trigger_line().fire(index, point=point)
+    taking._thread.join(60)
+
+    assert scan.read("own", 0, 5).tolist() == pytest.approx([0.0, np.nan, np.nan, 3.0, 4.0], nan_ok=True)
+    scan.set_state(State.ABORTED)
+
+
+def test_a_device_whose_trigger_fails_fails_with_it_and_says_so(beamline):
+    devices = [Device("first", [Channel("first")]), Device("second", [Channel("second")], {"trigger": "first"})]
+    scan = beamline.stream.open_scan(Description("by hand", devices))
+    taking = Participation(Own("second"), scan, Order(scan.identifier, 0.01, 2))
+    taking.start()
+    master = scan.publisher("first")
+    for index in range(2):
+        scan.trigger_line().fire(index)
+    master.publish({"first": 0.0})
+    master.fail("first: lost its mind")
+    taking._thread.join(60)
+
+    end = scan.extent("second").end
+    assert (end.kind, end.length) == ("failed", 1)
+    assert end.sentence == "second: first, which triggers it, will never measure point 1: first: lost its mind"
+    scan.set_state(State.ABORTED)
 
 
 # -- without a beamline
