@@ -165,7 +165,8 @@ class DryRun:
             one.duration - line.npoints * line.time for one, line in zip(swept, continuous.lines, strict=True)
         )
         pace = self._pace
-        return motion, pace.scan.value + CLOCKS_TIME + len(swept) * (pace.motion.value + LINE_TIME + plan.stab_time)
+        each = pace.motion.value + LINE_TIME + plan.stab_time + plan.sleep_time
+        return motion, pace.scan.value + CLOCKS_TIME + len(swept) * each - plan.sleep_time
 
     def _estimate(
         self, plan: Plan, measuring: Sequence[Source], motion: float, exposure: float, overhead: float, *, save: bool

@@ -15,6 +15,7 @@ from ronda.framework.nexus import words
 from ronda.framework.scan import motion
 from ronda.framework.scan.continuous import Continuous, check_sweep
 from ronda.framework.scan.durations import Durations
+from ronda.framework.scan.measuring import rest
 from ronda.framework.scan.opening import ELAPSED
 from ronda.framework.scan.plan import Plan
 from ronda.framework.scan.presets import Presets
@@ -79,6 +80,8 @@ class Sweeping:
         """
         steering, presets, points = self._parts.steering, self._parts.presets, self._continuous.lines[0].npoints
         for number in range(len(self._continuous.lines)):
+            if number:
+                rest(self._plan.sleep_time, steering.check)
             waited = steering.waited
             steering.wait_until_free()
             begun = time.monotonic()
@@ -121,8 +124,7 @@ class Sweeping:
             self._slow = slow
         else:
             motion.move([self._continuous.axis], [swept.begins], check)
-        if self._plan.stab_time:
-            time.sleep(self._plan.stab_time)
+        rest(self._plan.stab_time, check)
 
     def _start(self, number: int) -> None:
         self._continuous.axis.begins(self._continuous.axis, None)
