@@ -146,6 +146,7 @@ class SweepingAxis(AxisDevice):
             line.time,
             acceleration_time=self._rates.acceleration_time,
             velocities=self._rates.velocities,
+            backlash=self.parameters.backlash,
             unit=scale.unit,
         )
         if self._motion.whole_steps() and scale.steps(abs(found.step)) < 1.0:

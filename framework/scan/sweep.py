@@ -95,6 +95,7 @@ def sweep(
     acceleration_time: float,
     velocities: tuple[float, float] = (0.0, math.inf),
     margin: float = 0.1,
+    backlash: float = 0.0,
     unit: str = "",
 ) -> Sweep:
     """Work out a sweep.
@@ -107,6 +108,7 @@ def sweep(
         acceleration_time: from rest to full velocity, whatever that is, in s.
         velocities: lowest and highest that the axis can do, in u/s.
         margin: part of the run-up that is added, so that the velocity has settled.
+        backlash: in u, a run-up takes up play at least as large; its sign does not matter.
         unit: for messages.
 
     Raises:
@@ -131,4 +133,5 @@ def sweep(
             f"{lowest:g} {unit}/s at least; measure each point for {abs(step) / lowest:g} s or less"
         )
     # from rest at constant acceleration: v × t / 2
-    return Sweep(start, step, npoints, velocity, 0.5 * velocity * acceleration_time * (1.0 + margin))
+    run_up = max(0.5 * velocity * acceleration_time, abs(backlash)) * (1.0 + margin)
+    return Sweep(start, step, npoints, velocity, run_up)

@@ -123,21 +123,23 @@ def test_triggers_that_go_astray_are_found_and_only_their_points_are_marked(scan
         scan = scans.fscan("samy", -0.15, 0.001, npoints, 0.005, "i0", save=False, run=False)
         when(
             lambda scan=scan: scan.stream is not None and scan.stream.extent("samy_triggers").length >= 5,
-            lambda: ask(do="triggers", line="motion:2", dropped=0.1, doubled=0.1, by=0.002),
+            lambda: ask(do="triggers", line="motion:2", dropped=0.08, doubled=0.08, delayed=0.08, by=0.002),
         )
         scan.run()
         ask(do="triggers", line="motion:2", dropped=0.0)
         after = ask(do="triggers", line="motion:2")
-        dropped, doubled = (
-            {n - before["emitted"] - 5 for n in after[fate] if n not in before[fate]} for fate in ("dropped", "doubled")
+        dropped, doubled, delayed = (
+            {n - before["emitted"] - 5 for n in after[fate] if n not in before[fate]}
+            for fate in ("dropped", "doubled", "delayed")
         )
-        wrong = {point for n in dropped for point in (n - 1, n)} | doubled
+        wrong = {point for n in dropped | delayed for point in (n - 1, n)} | doubled
         wrong = {point for point in wrong if 0 <= point < npoints}
         if wrong:
             break
     assert wrong
     assert set(np.flatnonzero(scan["valid"] == 0).tolist()) == wrong
     assert scan["ct1_missing"].tolist() == [len(dropped)]
+    assert scan["ct1_late"].tolist() == [len(delayed)]
     assert len(scan["i0"]) == len(scan["samy"]) == npoints
     assert scan["samy_start"] == pytest.approx(-0.15 + 0.001 * np.arange(npoints), abs=RESOLUTION)
     good = scan["i0"][scan["valid"] != 0]

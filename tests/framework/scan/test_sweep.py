@@ -16,6 +16,11 @@ def test_the_run_up_is_what_the_acceleration_takes_in_either_direction() -> None
     assert (down.begins, down.end, down.rests) == (pytest.approx(2.1), pytest.approx(1.0), pytest.approx(0.9))
 
 
+def test_a_slow_sweep_takes_up_the_play_of_its_axis_before_the_first_point() -> None:
+    slow = sweep("samy", 1.0, 0.001, 100, 0.01, acceleration_time=0.2, margin=0.1, backlash=-0.02)
+    assert (slow.run_up, slow.begins, slow.rests) == (pytest.approx(0.022), pytest.approx(0.978), pytest.approx(1.122))
+
+
 def test_one_that_is_too_fast_or_too_slow_says_which_time_would_do() -> None:
     with pytest.raises(OutOfRange, match=r"samy: 0.1 mm in 0.01 s takes 10 mm/s, .* 2 mm/s at most; .* 0.05 s or lo"):
         sweep("samy", 0, 0.1, 10, 0.01, acceleration_time=0.1, velocities=(0.001, 2.0), unit="mm")
