@@ -19,7 +19,7 @@ def temp(beamline, wait_for):
     loop = beamline["temp"]
     wait_for(lambda: loop.state != "UNKNOWN", 60, "the oven is connected")
     kept = loop.deadband, loop.deadband_time
-    loop.deadband, loop.deadband_time = 1.0, 0.2
+    loop.deadband, loop.deadband_time = 2.0, 0.2
     loop.setpoint = 297.0
     assert loop.wait(150)
     yield loop
@@ -36,7 +36,7 @@ class Disturb(PointPreset):
     def start(self, scan, index):
         if index == self._index:
             self._index = None
-            self._loop.setpoint = 330.0
+            self._loop.setpoint = 330.0  # so far that it takes a while
             self._wait_for(lambda: not self._loop.in_deadband, 60, "the loop is out of band")
 
 
@@ -66,7 +66,7 @@ def test_who_waits_for_a_loop_whose_sensor_breaks_is_told_and_it_goes_on_when_it
             connection.sendall(json.dumps(asked).encode() + b"\n")
             assert json.loads(connection.makefile().readline())["ok"]
 
-    temp.setpoint = 320.0
+    temp.setpoint = 298.5
     oven("sensor")
     try:
         with pytest.raises(HardwareFault, match="temp: its input oven_sensor has a fault: sensor open; the output"):
