@@ -58,6 +58,7 @@ class Beamline:
         settings_of: the settings of devices that measure, by address, see `ronda.framework.scan.detector_settings`.
         tell: takes sentences about what a change meant, such as the old and the new offset.
         active_group: the measurement group whose counters are measured when none are given.
+        each: does several things, one after the other; or at the same time, in a program that can.
         begins, rests: are told of motions that this program begins, and of their ends, see `Axis`.
         changed: called when `objects` has other counters than before.
     """
@@ -80,6 +81,7 @@ class Beamline:
         self.draw: Callable[[Loop], None] = undrawn
         self.active_group = ActiveGroup(self._active, self._set_active, self.groups)
         self.changed: Callable[[], None] = lambda: None
+        self.each: Callable[[Sequence[Callable[[], None]]], object] = _one_after_the_other
         self.begins: Callable[[Axis, float | None], None] = lambda *_: None
         self.rests: Callable[[Axis], None] = lambda _: None
         self._environment = environment
@@ -391,3 +393,8 @@ def _counters(tango_class: str, card: str, remote: Remote, configuration: Mappin
             for name, keys in formulas.items()
         ]
     return []
+
+
+def _one_after_the_other(actions: Sequence[Callable[[], None]]) -> None:
+    for action in actions:
+        action()

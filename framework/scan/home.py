@@ -35,6 +35,7 @@ class Home:
     def __init__(self, beamline: Beamline, axes: Sequence[Axis]) -> None:
         self.positions: Point = tuple(axis.setpoint for axis in axes)
         self._axes = list(axes)
+        self._each = beamline.each
         real = {one.name: one for axis in axes for one in real_axes(beamline, axis)}
         self._real = {name: (axis, axis.setpoint) for name, axis in real.items()}
 
@@ -65,7 +66,7 @@ class Home:
         try:
             self.go(control.check_return)
         except BaseException:
-            ending.note(f"{clause}, on its way back" for clause in motion.halt(self.axes()))
+            ending.note(f"{clause}, on its way back" for clause in motion.halt(self.axes(), self._each))
             raise
         if ending.failed:
             ending.note(f"{axis.name} is back at {axis.text(place)} {axis.unit}" for axis, place in self.moves())

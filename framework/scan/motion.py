@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ronda.framework.clients.axis import SLICE, Axis
 from ronda.framework.clients.together import orders
@@ -49,11 +50,17 @@ def wait(axes: Sequence[Axis], check: Callable[[], None]) -> list[float]:
             return found
 
 
-def halt(axes: Sequence[Axis]) -> list[str]:
-    """Stop those that move, all before any is waited for; a clause about each that moved or could not be stopped."""
+def halt(axes: Sequence[Axis], each: Callable[[Sequence[Callable[[], None]]], object]) -> list[str]:
+    """Stop those that move, all before any is waited for; a clause about each that moved or could not be stopped.
+
+    Args:
+        axes: which.
+        each: does several things, see `Beamline.each`: a server that hangs should not hold up the stop of another one.
+    """
     told: dict[str, str] = {}
-    stopped = []
-    for axis in axes:
+    stopped: list[Axis] = []
+
+    def stop(axis: Axis) -> None:
         try:
             if axis.is_moving():
                 axis.stop()
@@ -61,6 +68,8 @@ def halt(axes: Sequence[Axis]) -> list[str]:
         except RondaError as error:  # the others must be stopped too
             told[axis.name] = f"{axis.name} could not be stopped: {error}"
             axis.rests(axis)  # as far as that could be
+
+    each([partial(stop, axis) for axis in axes])
     deadline = time.monotonic() + STOP_LIMIT
     for axis in stopped:
         try:

@@ -303,7 +303,7 @@ class Scan:
         moved = self._measuring is not None and self._measuring.moved
         tell_return = [partial(observer.on_returning, self) for observer in self._observers]
         if moved and ending.failed:
-            steps.append(lambda: ending.note(motion.halt(plan.axes)))
+            steps.append(lambda: ending.note(motion.halt(plan.axes, self._beamline.each)))
         if self._measuring is not None and ending.failed:
             steps.append(self._measuring.end_motion)
         steps += [partial(source.disarm, self.identifier) for source in self._armed]

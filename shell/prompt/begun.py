@@ -83,7 +83,7 @@ def belong_to(greenlet: gevent.Greenlet, begun: Begun | None) -> None:
 
 
 def watch(beamline: Any) -> None:
-    """Be told of all motions on a beamline from now on."""
+    """Be told of all motions on a beamline from now on; and do what is to be done with each device at the same time."""
 
     def begins(axis: Axis, target: float | None) -> None:
         begun = begun_here()
@@ -95,7 +95,7 @@ def watch(beamline: Any) -> None:
         if begun is not None:
             begun.remove(axis)
 
-    beamline.begins, beamline.rests = begins, rests
+    beamline.begins, beamline.rests, beamline.each = begins, rests, attempt_all
 
 
 def told_left(clauses: Sequence[str]) -> str:

@@ -112,7 +112,7 @@ def press_until_prompt(typist: Any) -> int:
     """Press Ctrl-C, and again if nothing comes of it; returns how often."""
     for presses in range(1, 10):
         typist.terminal.sendintr()
-        if typist.terminal.expect([pexpect.TIMEOUT, rf"\[{typist.prompts + 1}\]:"], timeout=3):
+        if typist.terminal.expect([pexpect.TIMEOUT, rf"\[{typist.prompts + 1}\]:"], timeout=1):
             typist.prompts += 1
             typist.at_prompt = True
             return presses
