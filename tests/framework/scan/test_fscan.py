@@ -10,6 +10,7 @@ import pytest
 
 from ronda.framework.errors import BadValue, NotAllowed, OutOfRange
 from ronda.framework.scan.observer import Observer
+from ronda.framework.scan.presets import PointPreset
 from ronda.framework.scan.standard import Scans
 from tests.framework.scan.test_faults import when
 
@@ -101,13 +102,14 @@ def test_an_fmesh_is_saved_as_an_image_and_its_lines_follow_each_other(scans, ho
 
 
 def test_a_pause_lets_the_line_end_and_nothing_is_lost(beamline, recorder, home):
-    class Pause(Observer):
-        def on_point(self, scan, index, values):
-            if index < 20:  # in the first line
+    class Pause(PointPreset):
+        def start(self, scan, index):
+            if index == 0:  # the first line is about to begin
                 scan.pause("a test")
 
-    scans = Scans(beamline, "tests", "somebody", [recorder, Pause()])
+    scans = Scans(beamline, "tests", "somebody", [recorder])
     scan = scans.fscan("samy", 0.0, 0.005, 20, 0.005, "i0", backnforth=True, save=False, run=False)
+    scan.add_preset(Pause())
     when(lambda: scan.state == "PAUSED", lambda: scan.resume("a test"))
     scan.run()
 
@@ -183,9 +185,11 @@ def test_stopped_in_the_middle_it_leaves_all_channels_equally_long_and_the_next_
 def test_with_software_triggers_positions_are_those_that_the_axis_tells(scans, home):
     scan = scans.fscan("samy", 0.0, 0.01, 12, 0.05, "i0", triggers="software", save=False)
 
-    assert scan["samy_start"][0] == pytest.approx(0.0, abs=0.1)  # however slow this machine is
-    assert (np.diff(scan["samy"]) > 0).all()
-    assert (scan["samy_end"] > scan["samy_start"]).all()
+    good = scan["valid"] != 0  # those that came late, on a machine that was busy, lie where they lie
+    assert scan["samy_start"][good] == pytest.approx(0.01 * np.flatnonzero(good), abs=0.1)
+    assert (np.diff(scan["samy"]) >= 0).all()
+    assert (np.diff(scan["samy"][good]) > 0).all()
+    assert (scan["samy_end"][good] > scan["samy_start"][good]).all()
     assert len(scan["i0"]) == 12
     assert scan["i0"] == pytest.approx(np.full(12, scan["i0"].mean()), rel=0.1)
 
