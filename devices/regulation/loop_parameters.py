@@ -99,7 +99,7 @@ class SoftLoopParameters(DeviceParameters, LoopCommonParameters):
     input_range: tuple[float, float] | None = parameter(
         "Lowest and highest input that can be right; None: any", None, unit="{unit}"
     )
-    on_failure: FailureParameters = parameter("What it does when it cannot regulate", FailureParameters())
+    on_failure: FailureParameters = parameter("What it does when it cannot regulate", default_factory=FailureParameters)
     resume: bool = parameter(
         "Whether it goes on regulating by itself after a restart of its server; else it is off then", False
     )
