@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -110,6 +111,7 @@ class LatchRecorder:
 
     def _run(self) -> None:
         with tango.EnsureOmniThread():
+            quiet = False
             try:
                 looked = time.monotonic()
                 while not self._leaving.wait(PERIOD):
@@ -122,6 +124,7 @@ class LatchRecorder:
                 with self._lock:
                     if self._line >= 0:
                         self._ask(lambda driver: driver.compare_off(self._channel))
+                    quiet = True
                     self._take()
                 self._publisher.seal()
             except (ScanOver, ScanGone, Replaced) as error:
@@ -133,6 +136,14 @@ class LatchRecorder:
                 self._fail(f"{self._label}: failed by a mistake of ours ({type(error).__name__}: {error})")
             finally:
                 self._leaving.set()
+                if not quiet:
+                    self._silence()
+
+    def _silence(self) -> None:
+        """It ends for another reason than the scan's end: later motions must give no triggers all the same."""
+        with self._lock, suppress(RondaError):
+            if self._line >= 0:
+                self._ask(lambda driver: driver.compare_off(self._channel))
 
     def _take(self) -> None:
         """Publish all that was latched since."""

@@ -220,7 +220,7 @@ class SoftLoopDevice(LoopDevice):
     @command(SoftLoopCommand.STOP_TUNING)
     def stop_tuning(self) -> None:
         """End an auto-tuning and regulate at the working setpoint; harmless when none runs."""
-        self._runner.end_tuning()
+        self.wait(self._runner.end_tuning)
 
     @command(SoftLoopCommand.TAKE_PROPOSED_GAINS)
     def take_proposed_gains(self) -> None:

@@ -68,6 +68,12 @@ class Steering:
             self._remark = f"; point {index} is measured again then" if again else ""
         return again
 
+    def looks_wrong(self, period: float = 0.0) -> bool:
+        """Look whether a suspender says no, unless that was done within `period` (s); for what is only marked then."""
+        if self.watched and self.watched.age() >= period:
+            self._look()
+        return self.wrong
+
     @property
     def wrong(self) -> bool:
         """Whether a suspender said no at the latest look."""

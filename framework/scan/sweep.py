@@ -9,6 +9,9 @@ from typing import Any, Self
 
 from ronda.framework.errors import BadValue, OutOfRange
 
+ROUNDING = 1e-9
+"""Relative error that computing with floats may bring about, and that refuses no velocity."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -122,16 +125,17 @@ def sweep(
         raise OutOfRange(f"{axis}: the time of each point should be greater than 0 s, not {point_time!r} s")
     velocity = abs(step) / point_time
     lowest, highest = velocities
-    if velocity > highest:
+    if velocity > highest * (1 + ROUNDING):
         raise OutOfRange(
             f"{axis}: {abs(step):g} {unit} in {point_time:g} s takes {velocity:g} {unit}/s, but it moves at "
             f"{highest:g} {unit}/s at most; measure each point for {abs(step) / highest:g} s or longer"
         )
-    if velocity < lowest:
+    if velocity < lowest * (1 - ROUNDING):
         raise OutOfRange(
             f"{axis}: {abs(step):g} {unit} in {point_time:g} s takes {velocity:g} {unit}/s, but it moves at "
             f"{lowest:g} {unit}/s at least; measure each point for {abs(step) / lowest:g} s or less"
         )
+    velocity = min(max(velocity, lowest), highest)
     # from rest at constant acceleration: v × t / 2
     run_up = max(0.5 * velocity * acceleration_time, abs(backlash)) * (1.0 + margin)
     return Sweep(start, step, npoints, velocity, run_up)

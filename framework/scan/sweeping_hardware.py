@@ -81,6 +81,7 @@ class HardwareSweeping(Sweeping):
         self._lines = np.empty(0, np.int32)
         self._zero = self._told = self._ended = self._spanned = 0.0
         self._first_time = math.inf
+        self._spoilt_until = 0
 
     def _sweep(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
         axis, line = self._continuous.axis, self._continuous.lines[number]
@@ -145,6 +146,11 @@ class HardwareSweeping(Sweeping):
 
     def collect_rest(self) -> int:
         """All devices have left: take what they still published."""
+        interrupted = self._parts.own.index - self._published  # a block that was being published when the scan ended
+        if interrupted > 0:
+            self._published += interrupted
+            self._forget(interrupted)
+            self._valid = {card: values[interrupted:] for card, values in self._valid.items()}
         deadline = time.monotonic() + LATE_LIMIT
         while not self._cursor.exhausted and time.monotonic() < deadline:
             for _ in self._take(SLICE, patient=False):
@@ -223,7 +229,20 @@ class HardwareSweeping(Sweeping):
             for end in self._cursor.ends.values():
                 if end.kind == "failed":
                     raise DeviceFailed(end.sentence or f"{end.device}: failed", end.device, end.length)
+        self._look_at_suspenders()
         yield from self._publish()
+
+    def _look_at_suspenders(self) -> None:
+        """While one says no, all points are spoilt that are not published yet, up to the one in hand.
+
+        Points are published some time after they were measured: what one says then tells nothing of them.
+        """
+        if self._parts.steering.looks_wrong(SLICE / 2):
+            in_hand = max((number for number, seen in enumerate(self._seen) if seen), default=0)
+            bounded = sum(max(seen - 1, 0) for seen in self._seen)
+            ahead = 1 + math.ceil(2 * SLICE / self._continuous.lines[0].time)  # their triggers are on their way to us
+            until = min(bounded + ahead, (in_hand + 1) * self._line_points)
+            self._spoilt_until = max(self._spoilt_until, until)
 
     def _take_triggers(self, data: Any) -> None:
         times, positions, lines, bounds = (data[self._names[what]] for what in (TIME, POSITION, LINE, BOUNDS))
@@ -264,8 +283,9 @@ class HardwareSweeping(Sweeping):
             if not self._published:
                 self._zero = float(times[0])
             valid = np.min([self._valid[card][:count] for card in self._cards], axis=0)
-            if self._parts.steering.watched and self._parts.steering.spoils(self._published):
-                valid = np.zeros_like(valid)
+            spoilt = min(max(self._spoilt_until - self._published, 0), count)
+            valid[:spoilt] = 0
+            self._parts.steering.spoiled += spoilt
             block = self._own_block(
                 number, (positions[:-1], positions[1:]), times[:-1] - self._zero, np.diff(times), valid
             )

@@ -50,7 +50,8 @@ class SoftwareSweeping(Sweeping):
             self._zero = self._zero or fired
             ends = track.at(fired), track.at(fired + exposure)
             self._parts.steering.check()
-            spoilt = bool(self._parts.steering.watched) and self._parts.steering.spoils(index)
+            spoilt = self._parts.steering.looks_wrong()
+            self._parts.steering.spoiled += spoilt
             valid = np.array([fired + exposure < end and not spoilt], np.uint8)
             block = self._own_block(
                 number,

@@ -219,6 +219,8 @@ class Matching:
                 raise
             return False
         self._first_offset = self._clocks.here - self._clocks.there
+        if self._known is not None:  # they have been compared for longer than in this line
+            self._origin = self._known[1]
         return True
 
     def _go_on(self, clocks: _Clocks, origin: tuple[float, float]) -> None:

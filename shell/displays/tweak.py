@@ -54,6 +54,7 @@ class Tweak:
     def press(self, direction: int) -> None:
         """Begin a step, 1 forward or -1 back; steps count from where the axis was sent, so that they add up exactly."""
         if not self.moves:
+            self.told, self._stopped = "", False
             self._move = gevent.spawn(self._go, self._goal + direction * self.step)
 
     def change_step(self, direction: int) -> None:
@@ -86,12 +87,17 @@ class Tweak:
             self._application.run()
         finally:
             looking.kill()
+            self._stopped = True
+            if self._move is not None:
+                self._move.kill()  # an order that is on its way comes to its end; no other one is given
             self._application = None
 
     def _go(self, target: float) -> None:
-        self.told, self._stopped = "", False
         try:
             self._axis.check([target])
+            if self._stopped:
+                self.told = "stopped"
+                return
             self._goal = target
             self._axis.start(target)
             self._axis.arrive(target)

@@ -12,6 +12,7 @@ from ronda.framework.errors import BadValue, NotAllowed, OutOfRange
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.presets import PointPreset
 from ronda.framework.scan.standard import Scans
+from ronda.framework.scan.suspenders import Suspender
 from tests.framework.scan.test_faults import when
 
 STEP = 0.02
@@ -116,6 +117,28 @@ def test_a_pause_lets_the_line_end_and_nothing_is_lost(beamline, recorder, home)
     assert "paused by a test" in recorder.waiting
     assert (scan.state, len(scan["i0"])) == ("COMPLETED", 40)
     assert scan["valid"].all()
+
+
+@pytest.mark.parametrize("repeat", [True, False])
+@pytest.mark.parametrize("triggers", ["hardware", "software"])
+def test_points_are_marked_that_were_measured_while_a_suspender_said_no(beamline, scans, home, triggers, repeat):
+    class LightUp(PointPreset):
+        def start(self, scan, index):
+            beamline["digital"].write("Lamp", True)
+
+    beamline["digital"].write("Lamp", False)
+    scans.add_suspender(
+        Suspender("dark", "digital/Lamp", equals=False, reason="the lamp is on", settle=0.1, repeat=repeat)
+    )
+    scan = scans.fscan("samy", 0.0, 0.01, 10, 0.05, "i0", triggers=triggers, save=False, run=False)
+    scan.add_preset(LightUp())
+    try:
+        scan.run()
+    finally:
+        beamline["digital"].write("Lamp", False)
+
+    assert (scan.state, len(scan["i0"]), scan.spoiled) == ("COMPLETED", 10, 10)
+    assert not scan["valid"].any()
 
 
 def test_triggers_that_go_astray_are_found_and_only_their_points_are_marked(scans, home, ask):

@@ -28,6 +28,12 @@ def test_one_that_is_too_fast_or_too_slow_says_which_time_would_do() -> None:
         sweep("samy", 0, 0.01, 10, 1000, acceleration_time=0.1, velocities=(0.001, 2.0), unit="mm")
 
 
+def test_the_axis_may_be_as_fast_as_it_can() -> None:
+    assert 0.07 / 0.01 > 7.0  # by the rounding of floats
+    fastest = sweep("samy", 0, 0.07, 10, 0.01, acceleration_time=0.1, velocities=(0.001, 7.0), unit="mm")
+    assert fastest.velocity == 7.0
+
+
 @pytest.mark.parametrize(
     ("step", "npoints", "point_time", "says"),
     [(0.0, 5, 0.1, "the step"), (0.1, 0, 0.1, "1 point or more, not 0"), (0.1, 5, 0.0, "greater than 0 s, not 0.0 s")],

@@ -131,6 +131,21 @@ def test_the_next_line_goes_by_the_clocks_of_the_one_before(skew: float, lost: i
     assert np.flatnonzero(found.valid == 0).tolist() == [point for point in (lost - 1, lost) if 0 <= point < 20]
 
 
+def test_clocks_that_are_set_anew_stay_compared_since_the_first_line() -> None:
+    before, begins = None, []
+    for number in range(2):
+        emitted, bounds, arrivals = line(50, {})
+        matching = Matching(1, TOLERANCE, before=before)
+        matching.add_emitted(emitted + 5.0 * number, bounds)
+        matching.add_received((arrivals + 5.0 * number) * (1 + 1e-5), np.ones((len(arrivals), 1)))
+        matching.decide(complete=True)
+        found = matching.clocks_at_end()
+        assert found is not None
+        begins.append(found[1])
+        before = matching
+    assert begins[0] == begins[1] == (0.0, 0.0)
+
+
 def test_a_line_so_late_that_its_clocks_are_not_known_is_refused() -> None:
     with pytest.raises(HardwareFault, match="later the clocks may differ by"):
         two_lines(60.0, 1e-4, 0)

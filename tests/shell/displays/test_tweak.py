@@ -82,6 +82,16 @@ def test_what_is_pressed_while_the_axis_moves_is_not_taken(tweak, stage):
     assert stage.target == 0.1
 
 
+def test_a_step_that_was_called_off_before_it_began_is_not_made(tweak, stage):
+    stage.check = lambda targets: gevent.sleep(0)
+    tweak.press(1)
+    gevent.sleep(0)  # it is being checked
+    tweak._stopped = True
+    tweak.finish()
+
+    assert (stage.target, tweak.told) == (0.0, "stopped")
+
+
 def test_a_step_beyond_the_limits_is_told_and_the_next_one_counts_from_where_it_stands(tweak, stage):
     tweak.step = 5.0
     tweak.press(1)
