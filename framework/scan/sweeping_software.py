@@ -36,7 +36,9 @@ class SoftwareSweeping(Sweeping):
         exposure = self._continuous.exposure
         asked = time.time()
         self._start(number)
-        began = (asked + time.time()) / 2
+        answered = time.time()
+        began = (asked + answered) / 2
+        sure = answered - asked < line.time  # else nobody knows when it began
         first = began + (swept.duration - line.npoints * line.time) / 2
         track = Track(self._sample, swept.velocity if line.step > 0 else -swept.velocity)
         end, late = first + line.npoints * line.time, 0
@@ -52,7 +54,7 @@ class SoftwareSweeping(Sweeping):
             self._parts.steering.check()
             spoilt = self._parts.steering.looks_wrong()
             self._parts.steering.spoiled += spoilt
-            valid = np.array([fired + exposure < end and not spoilt], np.uint8)
+            valid = np.array([sure and fired + exposure < end and not spoilt], np.uint8)
             block = self._own_block(
                 number,
                 (np.array(ends[:1]), np.array(ends[1:])),

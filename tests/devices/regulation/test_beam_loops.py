@@ -51,7 +51,7 @@ def test_the_spot_is_held_within_one_pixel_while_the_orbit_drifts(rig, beamline)
     wait_until(lambda: abs(height(beamline.ask(do="truth"))) < 0.5, "it truly is")
     assert np.nanmax(np.abs(beam.HistoryInput)) < 50, "it did not throw the beam off when it began"
     before = mirror.Position
-    beamline.ask(do="ring", drift=0.5 * PIXEL)
+    beamline.ask(do="ring", drift=0.3 * PIXEL)
     try:
         held = watch(beam, beamline, lambda: 4800 * (before - mirror.Position) > 2.0)
     finally:

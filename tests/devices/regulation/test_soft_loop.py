@@ -47,8 +47,10 @@ def warmer(temp):
 
 
 def test_writing_a_setpoint_regulates_and_is_moving_until_it_is_reached(temp, oven, truth):
+    temp.RampRate = 60.0
     temp.Setpoint = 300.0
     assert temp.state() == MOVING
+    temp.RampRate = 0.0
     wait_until(lambda: temp.state() == ON, "the setpoint is reached")
     assert temp.IsInDeadband
     assert truth(oven[1])["sensor"] == pytest.approx(300.0, abs=2.0)

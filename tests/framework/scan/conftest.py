@@ -94,7 +94,9 @@ class Victim:
         return int(self.running.servers()[name]["pid"])
 
     def signal(self, name: str, number: signal.Signals) -> None:
-        os.kill(self.pid(name), number)
+        pid = self.pid(name)
+        assert pid > 0, f"{name} does not run"  # 0 would be all our own processes
+        os.kill(pid, number)
 
 
 @pytest.fixture

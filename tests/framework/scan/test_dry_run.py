@@ -114,7 +114,7 @@ def test_the_estimate_is_within_15_percent_of_scans_drawn_at_random(scans, beaml
         assert estimate.motion == pytest.approx(busy(moved - before), rel=0.01, abs=0.01), told
         assert estimate.motion + estimate.exposure < took * 1.001, told
         ratios.append(estimate.duration / took)
-        assert len(ratios) < 10, ratios  # whatever else the computer did meanwhile
+        assert len(ratios) < 30, ratios  # whatever else the computer did meanwhile
     beamline["samz"].move(0.0)
 
 

@@ -20,7 +20,7 @@ def interrupt():
 
 
 def when(condition, action):
-    """Do something from another thread as soon as a condition holds."""
+    """Do something from another thread, which it returns, as soon as a condition holds."""
 
     def watch():
         import tango
@@ -30,7 +30,9 @@ def when(condition, action):
                 time.sleep(0.01)
             action()
 
-    threading.Thread(target=watch, daemon=True).start()
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
 
 
 def test_stop_from_elsewhere_ends_it_as_aborted_with_everything_at_rest(scans, recorder, beamline):
@@ -264,7 +266,7 @@ def test_a_saved_scan_without_a_writer_is_refused_with_a_sentence(victim, wait_f
 
 
 def test_a_writer_that_is_just_being_started_is_waited_for(victim, recorder, wait_for):
-    os.kill(victim.pid("writer"), signal.SIGKILL)
+    victim.signal("writer", signal.SIGKILL)
     scans = Scans(victim.beamline, observers=[recorder])
     done: list[str] = []
 

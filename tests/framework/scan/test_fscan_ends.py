@@ -72,7 +72,10 @@ def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that
     scan = killed(victim, what, index)
 
     wait_for(lambda: scan.state in State.ENDED, 90, f"the end of the scan ({what}, {index})")
-    assert scan.state == (State.COMPLETED if what == "redis" else State.FAILED)
+    if what == "redis":
+        assert scan.state == State.COMPLETED
+    elif scan.extent("ct1").length < 2 * POINTS:  # else all was measured before the blow fell
+        assert scan.state == State.FAILED
     wait_for(lambda: closed(beamline, scan), 90, "the file is closed")
     with h5py.File(scan.note(CONSUMER)) as file:
         found = {name: data[()] for name, data in file[f"{scan.number}.1/measurement"].items()}

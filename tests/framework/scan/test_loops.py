@@ -15,12 +15,12 @@ from tests.framework.scan.test_control import Running
 
 @pytest.fixture
 def temp(beamline, wait_for):
-    """The oven's loop, which regulates at 297 K; off and as it was afterwards."""
+    """The oven's loop, which regulates a little above where the oven is; off and as it was afterwards."""
     loop = beamline["temp"]
     wait_for(lambda: loop.state != "UNKNOWN", 60, "the oven is connected")
     kept = loop.deadband, loop.deadband_time
     loop.deadband, loop.deadband_time = 2.0, 0.2
-    loop.setpoint = 297.0
+    loop.setpoint = round(loop.input) + 2  # it heats faster than it cools
     assert loop.wait(150)
     yield loop
     loop.deadband, loop.deadband_time = kept
@@ -36,7 +36,7 @@ class Disturb(PointPreset):
     def start(self, scan, index):
         if index == self._index:
             self._index = None
-            self._loop.setpoint = 330.0  # so far that it takes a while
+            self._loop.setpoint += 33  # so far that it takes a while
             self._wait_for(lambda: not self._loop.in_deadband, 60, "the loop is out of band")
 
 
@@ -53,7 +53,8 @@ def test_a_scan_waits_while_a_loop_is_out_of_band(scans, temp, wait_for):
     temp.setpoint = temp.input
     running.end()
     assert running.error is None
-    assert (scan.state, scan.points_done, scan.spoiled) == ("COMPLETED", 3, 1)
+    assert (scan.state, scan.points_done) == ("COMPLETED", 3)
+    assert scan.spoiled >= 1  # heat on its way may take it out of band once more
     assert temp.is_regulating
 
 
@@ -66,7 +67,8 @@ def test_who_waits_for_a_loop_whose_sensor_breaks_is_told_and_it_goes_on_when_it
             connection.sendall(json.dumps(asked).encode() + b"\n")
             assert json.loads(connection.makefile().readline())["ok"]
 
-    temp.setpoint = 298.5
+    temp.deadband_time = 60.0  # it has not arrived when the sensor breaks
+    temp.setpoint += 1.5
     oven("sensor")
     try:
         with pytest.raises(HardwareFault, match="temp: its input oven_sensor has a fault: sensor open; the output"):

@@ -128,7 +128,7 @@ def test_scans_that_end_at_random_moments_end_as_documented_and_the_next_one_wor
     draw = random.Random()
 
     def kill(server):
-        return lambda _: os.kill(victim.pid(server), signal.SIGKILL)
+        return lambda _: victim.signal(server, signal.SIGKILL)
 
     rounds = [
         (lambda scan: scan.pause("somebody"), {State.COMPLETED}),

@@ -141,13 +141,12 @@ def test_code_may_end_the_program(interpreter: Interpreter) -> None:
 def test_ctrl_c_reaches_the_command_wherever_it_is(code: str, interpreter: Interpreter, told: Told) -> None:
     import gevent.event
 
-    interpreter.namespace["gevent"] = gevent
+    interpreter.namespace |= {"gevent": gevent, "press_soon": lambda: signal.setitimer(signal.ITIMER_REAL, 0.1)}
     background = gevent.spawn(_turn)
-    signal.setitimer(signal.ITIMER_REAL, 0.1)
     before = signal.signal(signal.SIGALRM, lambda *_: signal.raise_signal(signal.SIGINT))
     begun = time.monotonic()
     try:
-        assert interpreter.run(code) == INTERRUPTED
+        assert interpreter.run(f"press_soon()\n{code}") == INTERRUPTED
     finally:
         signal.signal(signal.SIGALRM, before)
 

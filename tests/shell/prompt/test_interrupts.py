@@ -294,17 +294,25 @@ def test_a_signal_between_commands_does_nothing(seat: Seat) -> None:
 @pytest.mark.parametrize("wait", [gevent.sleep, time.sleep])
 def test_a_press_reaches_a_command_that_waits(wait: Callable[[float], None], seat: Seat) -> None:
     before = signal.signal(signal.SIGALRM, lambda *_: press())
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+    def command() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        wait(60)
+
     try:
-        assert seat.run(lambda: wait(60)) == []
+        assert seat.run(command) == []
     finally:
         signal.signal(signal.SIGALRM, before)
 
 
 def test_a_command_for_which_nothing_can_ever_happen_waits_for_ctrl_c(seat: Seat) -> None:
     before = signal.signal(signal.SIGALRM, lambda *_: press())
-    signal.setitimer(signal.ITIMER_REAL, 0.05)
+
+    def command() -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        gevent.event.Event().wait()
+
     try:
-        assert seat.run(lambda: gevent.event.Event().wait()) == []
+        assert seat.run(command) == []
     finally:
         signal.signal(signal.SIGALRM, before)

@@ -183,7 +183,7 @@ def test_move_may_return_when_the_axes_have_begun(commands: MotionCommands, make
 
     commands.move(samx, 0.5, wait=False, relative=True)
 
-    assert hardware.state() == "MOVING"
+    assert hardware.moving
     assert hardware.values[AxisAttribute.TARGET] == 1.5
 
 
