@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,20 @@ class StreamReceiver:
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PULL)
         self._socket.setsockopt(zmq.RCVHWM, HIGH_WATER)
+        events = zmq.Event.HANDSHAKE_SUCCEEDED | zmq.Event.DISCONNECTED
+        self._events = self._socket.get_monitor_socket(events)
+        self._connected = False
         self._socket.connect(f"tcp://{endpoint}")
+
+    def await_connection(self, limit: float) -> bool:
+        """Wait until images can come; what is pushed before is lost. Whether they can, within `limit` (s)."""
+        import zmq
+        from zmq.utils.monitor import recv_monitor_message
+
+        deadline = time.monotonic() + limit
+        while self._events.poll(0 if self._connected else max(int(1000 * (deadline - time.monotonic())), 0)):
+            self._connected = recv_monitor_message(self._events)["event"] == zmq.Event.HANDSHAKE_SUCCEEDED
+        return self._connected
 
     def next(self, series: int) -> dict[str, Any] | None:
         """The next message of a series, None if none is there; what is left of other series is thrown away."""

@@ -104,11 +104,18 @@ class Simplon(Camera):
         self._series = int(rest.put("detector command arm")["sequence id"])
         if (state := self._settled()) != "ready":
             raise TimedOut(f"{self.name}: is {state}, not ready, {self.parameters.arm_limit:g} s after arming")
+        if self._receiver is None or not self._receiver.await_connection(self.parameters.timeout):
+            raise TimedOut(f"{self.name}: no connection to its stream of images within {self.parameters.timeout:g} s")
         self._armed, self._pending, self._image, self._next = setup, False, None, 0
 
     def start(self) -> None:
         self._image, self._pending = None, True
-        self._open().put("detector command trigger")
+        try:
+            self._open().put("detector command trigger")
+        except HardwareFault:  # an image may come before its detector is ready for the next one
+            if self._settled() != "ready":
+                raise
+            self._open().put("detector command trigger")
 
     def busy(self) -> bool:
         assert self._receiver is not None  # noqa: S101 - connected
