@@ -14,10 +14,10 @@ BLOCK = re.compile(r"^```text\n(.*?)^```", re.MULTILINE | re.DOTALL)
 @pytest.fixture
 def home(demo):
     """Afterwards the axes stand where they stood, and no chain is left."""
+    energy = demo.device("energy").Position
     yield
-    demo.ronda(
-        "shell", demo.folder, "-c", "mv(samx, 0, samy, 0, samz, 0, rot, 0, pitch2, 0); MG1.revert(); energy.move(8.979)"
-    )
+    back = f"mv(samx, 0, samy, 0, samz, 0, rot, 0, pitch2, 0, energy, {energy}); MG1.revert()"
+    demo.ronda("shell", demo.folder, "-c", back)
 
 
 def lines_of(page: str, section: str = "") -> str:

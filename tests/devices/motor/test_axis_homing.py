@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import time
 
 import pytest
 import tango
+
+from ronda.framework.host.entries import LAST_POSITION
+from tests.devices.conftest import wait_until
 
 ON, MOVING, ALARM = tango.DevState.ON, tango.DevState.MOVING, tango.DevState.ALARM
 
@@ -131,7 +135,14 @@ def test_homed_survives_a_server_that_is_killed_and_a_redefinition_ends_it(axes,
     ref = axes.ref
     ref.Home()
     stands(ref)
-    position = ref.Position
+    position, dial = ref.Position, ref.DialPosition
+
+    def stored() -> bool:
+        """Whether the database has what a restart needs; it is given that soon after the end of a motion."""
+        (text,) = rig.database().get_device_property("test/axis/ref", LAST_POSITION)[LAST_POSITION]
+        return bool(json.loads(text)["homed"] and json.loads(text)["dial"] == pytest.approx(dial))
+
+    wait_until(stored, "it is kept")
     rig.servers["homing"].end(signal.SIGKILL)
     rig.start("homing")
     ref = axes.ref

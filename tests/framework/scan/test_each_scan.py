@@ -236,9 +236,11 @@ def test_a_scan_may_be_stopped_from_another_thread(scans, recorder):
 
 def test_an_absorption_spectrum_has_its_regions_and_follows_nxxas(scans, recorder, beamline):
     regions = [(-6, 0, 3, 0.01), (1.0, 2.0, 0.5, 0.02, "k", 1)]
+    before = beamline["energy"].position
     scan = scans.xas_scan(
         "energy", 8.979, regions, incoming="i0", transmitted="diode", sample="Cu foil", element="Cu", edge="K"
     )
+    beamline["energy"].move(before)
 
     energies = np.append(8.979 + np.array([-6, -3, 0]) / 1000, 8.979 + 3.80998e-3 * np.array([1, 1.5, 2]) ** 2)
     assert table(recorder, "energy")[:, 0] == pytest.approx(energies, abs=2e-5)
