@@ -1,8 +1,5 @@
 """What scans of the demo beamline can be asked: data, peaks, going there, scans beside one another, earlier scans."""
 
-import json
-import socket
-
 import numpy as np
 import pytest
 
@@ -82,26 +79,12 @@ def test_a_file_and_an_earlier_program_tell_the_same(profile, scans, beamline):
         others[9999]
 
 
-@pytest.fixture
-def constant_current(demo):
-    """No decay and no top-up, which i0 would show in a scan that takes long."""
-    port = json.loads((demo.folder / ".ronda" / "local" / "ports.json").read_text())["simulators' control"]
-
-    def hold(current):
-        with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-            connection.sendall(json.dumps({"do": "ring", "current": current}).encode() + b"\n")
-            assert "error" not in json.loads(connection.makefile().readline())
-
-    hold(200.0)
-    yield
-    hold(None)
-
-
-@pytest.mark.usefixtures("constant_current")
-def test_nobody_is_sent_anywhere_by_noise_or_by_a_scan_that_moved_nothing(profile, scans, beamline):
+def test_nobody_is_sent_anywhere_without_a_signal_or_by_a_scan_that_moved_nothing(profile, scans, beamline):
+    constant = sampling("samy/Velocity", name="constant")  # whether noise looks like a signal, test_curve judges
+    flat = scans.dscan("samy", -0.1, 0.1, 4, 0.01, constant, save=False)
     before = beamline["samy"].position
-    with pytest.raises(BadValue, match=r"i0 over samy: there is no signal, only noise between"):
-        profile.goto_peak("i0")
+    with pytest.raises(BadValue, match=r"constant over samy: there is no signal, all values are 2"):
+        flat.goto_peak()
     with pytest.raises(BadValue, match="samz is not an axis of this scan; there are samy"):
         profile.goto_cen(axis="samz")
     with pytest.raises(BadValue, match="samy is not a counter of this scan; there are diode, i0"):
