@@ -36,6 +36,9 @@ HALT_LIMIT = 2.0
 END_LIMIT = 2.8
 """Seconds after which the server ends whatever hangs."""
 
+HEED_PERIOD = 1.0
+"""Seconds after which a signal is heeded at the latest."""
+
 TIMER_SLACK = 1000
 """Nanoseconds by which a sleep may end late."""
 
@@ -196,8 +199,17 @@ def serve(place: Place, process: Process, classes: Sequence[type[RondaDevice]]) 
         signal.signal(number, end)
     structlog.get_logger().info("ready", server=place.server, address=f"{place.address}:{place.port}")
     report({"ready": True})
-    why = events.get()
-    finish(process, str(why))
+    finish(process, str(_awaited(events)))
+
+
+def _awaited(events: queue.SimpleQueue[str | BaseException]) -> str | BaseException:
+    """The next event.
+
+    Any thread may take a signal that came while the process was halted, but only this one acts on it, when it wakes up.
+    """
+    while True:
+        with contextlib.suppress(queue.Empty):
+            return events.get(timeout=HEED_PERIOD)
 
 
 def finish(process: Process, why: str) -> None:

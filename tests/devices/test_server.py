@@ -100,6 +100,12 @@ def test_a_signal_in_mid_move_stops_motion_in_order_before_the_end(mixed, rig, s
     assert "ended" in mixed.log.read_text()
 
 
+def test_a_signal_that_came_while_it_was_halted_ends_it_too(mixed, rig, halt):
+    rig.ready("mx")
+    halt(mixed.process.pid)
+    assert mixed.end() == 0
+
+
 def test_after_the_end_its_devices_are_no_longer_exported(mixed, rig):
     rig.ready("mx")
     mixed.end()
