@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -43,6 +44,7 @@ class StoredProperties:
         self._worker.start()
         self._fetched: dict[str, dict[str, str]] = {}
         self._noted: dict[tuple[str, str], Mapping[str, Any]] = {}
+        self._noting = threading.Lock()
 
     def fetch(self, database: tango.Database, devices: list[str]) -> None:
         """Read the properties of all these devices in one call; each is handed out once, later reads are fresh."""
@@ -144,10 +146,13 @@ class StoredProperties:
         """
 
         def store() -> None:
-            self._put(device, name, self._noted.pop((device, name)), LIMIT)
+            with self._noting:
+                latest = self._noted.pop((device, name))
+            self._put(device, name, latest, LIMIT)
 
-        waiting = (device, name) in self._noted
-        self._noted[device, name] = value
+        with self._noting:  # else a value could come to lie here just when the call that would take it has gone
+            waiting = (device, name) in self._noted
+            self._noted[device, name] = value
         if not waiting:
             self._worker.submit(store)
 
