@@ -139,12 +139,13 @@ def test_what_the_unit_refuses_is_told_in_its_words(rig, simulate):
 
 def test_without_its_hardware_values_are_invalid_and_outputs_refused(units):
     digital, analogue, simulators = units
-    simulators.ask(do="close", instrument="io", seconds=1.0)
+    simulators.ask(do="close", instrument="io", seconds=600)
     for unit in (digital, analogue):
         wait_until(lambda unit=unit: unit.state() == tango.DevState.FAULT, "the loss is seen")
     assert digital.read_attribute("Lamp").quality == tango.AttrQuality.ATTR_INVALID
     assert math.isnan(analogue.read_attribute("Monitor", extract_as=tango.ExtractAs.Numpy).value or math.nan)
     assert refused(digital.write_attribute, "Lamp", True).reason == "RONDA_COMMUNICATION"
+    simulators.ask(do="close", instrument="io", seconds=0)
     for unit in (digital, analogue):
         wait_until(lambda unit=unit: unit.state() == tango.DevState.ON, "it is back")
     assert digital.read_attribute("Lamp").quality == tango.AttrQuality.ATTR_VALID

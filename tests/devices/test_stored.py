@@ -46,10 +46,12 @@ def test_a_setting_is_refused_while_the_database_is_away_and_nothing_changes(lon
 
         thread = threading.Thread(target=change)
         thread.start()
-        time.sleep(0.3)  # the database does not answer for this long
-        assert axis.state() == tango.DevState.ON
-        assert not failures, "others are not kept waiting"
-        thread.join(60)
+        answers = 0
+        while thread.is_alive():
+            assert axis.state() == tango.DevState.ON
+            answers += 1
+            time.sleep(0.01)
+        assert answers > 2, "others are not kept waiting"
         assert failures[0].args[0].reason == "RONDA_SERVICE"
         sentence = "lone: the setting cannot be stored and was not changed, because the Tango database does not answer"
         assert failures[0].args[0].desc.startswith(sentence)

@@ -77,9 +77,10 @@ def test_values_that_do_not_change_are_told_once(machine, listen):
 
 def test_without_its_server_values_are_invalid_and_it_comes_back(machine):
     proxy, simulators = machine
-    simulators.ask(do="close", instrument="control_room", seconds=0.5)
+    simulators.ask(do="close", instrument="control_room", seconds=600)
     wait_until(lambda: proxy.state() == tango.DevState.FAULT, "the loss is seen")
     assert proxy.read_attribute("RingCurrent").quality == tango.AttrQuality.ATTR_INVALID
+    simulators.ask(do="close", instrument="control_room", seconds=0)
     wait_until(lambda: proxy.state() == tango.DevState.ON, "it is back")
     assert proxy.RingCurrent > 100
 

@@ -53,11 +53,12 @@ def noted_at(axes, name, dial, limit=150.0):
         time.sleep(0.02)
 
 
-def test_where_it_stands_is_noted_when_it_has_rested(axes, go):
+def test_where_it_stands_is_noted_when_it_has_rested(axes, go, slowly):
     go(axes.strict, 3.0)
     noted_at(axes, "strict", 3.0)
-    axes.strict.Position = 50.0
-    noted_at(axes, "strict", None)
+    with slowly(axes.simulators):
+        axes.strict.Position = 50.0
+        noted_at(axes, "strict", None)
     axes.strict.Stop()
 
 
@@ -147,13 +148,16 @@ def test_it_is_found_out_after_a_restart_too(axes, go, rig):
     assert strict.state() == ON
 
 
-def test_after_a_kill_in_mid_move_the_place_is_that_of_the_hardware_and_the_next_move_is_right(axes, go, rig, stands):
+def test_after_a_kill_in_mid_move_the_place_is_that_of_the_hardware_and_the_next_move_is_right(
+    axes, go, rig, stands, slowly
+):
     strict = axes.strict
     go(strict, 0.0)
     noted_at(axes, "strict", 0.0)
-    strict.Position = 20.0
-    noted_at(axes, "strict", None)
-    rig.servers["hand"].end(signal.SIGKILL)
+    with slowly(axes.simulators):
+        strict.Position = 20.0
+        noted_at(axes, "strict", None)
+        rig.servers["hand"].end(signal.SIGKILL)
     rig.start("hand")
     strict = axes.strict
     stands(strict)

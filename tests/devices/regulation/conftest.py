@@ -19,7 +19,6 @@ def controller(address: str, **parts: Any) -> dict[str, Any]:
         "driver": "simulated_oven",
         "address": address,
         "poll_period": 0.1,
-        "timeout": 0.5,
         **parts,
     }
 

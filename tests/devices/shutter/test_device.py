@@ -176,7 +176,7 @@ def test_one_that_somebody_else_moves_is_moving(rigged, shutter, listen):
 
 def test_close_is_made_up_for_when_the_hardware_answers_again(rigged, shutter):
     _, simulators = rigged
-    simulators.ask(do="close", instrument="io", seconds=1.0)
+    simulators.ask(do="close", instrument="io", seconds=600)
     wait_until(lambda: shutter.state() == tango.DevState.FAULT, "the loss is seen")
     assert shutter.read_attribute("Position").quality == tango.AttrQuality.ATTR_INVALID
     assert refused(shutter.Open).reason == "RONDA_COMMUNICATION"
@@ -184,6 +184,7 @@ def test_close_is_made_up_for_when_the_hardware_answers_again(rigged, shutter):
     assert error.reason == "RONDA_COMMUNICATION"
     assert "shutter: cannot close yet" in error.desc
     assert error.desc.endswith("it will as soon as shutter answers")
+    simulators.ask(do="close", instrument="io", seconds=0)
     wait_until(lambda: opened(simulators, "shutter") == 0.0, "it closed by itself", 60)
     wait_until(lambda: shutter.state() == tango.DevState.ON, "it is back", 60)
     assert shutter.Position == "closed"
