@@ -24,7 +24,7 @@ from ronda.framework.clients.settings import DeviceSettings
 from ronda.framework.clients.shutter import Shutter
 from ronda.framework.clients.signal_unit import SignalUnit
 from ronda.framework.errors import NotFound, ServiceFailed
-from ronda.framework.host.entries import Registered
+from ronda.framework.host.entries import Registered, beamline_object
 from ronda.framework.host.names import HOST_FAMILY
 from ronda.framework.host.registration import Registry
 from ronda.framework.stream.stream import Stream
@@ -263,13 +263,20 @@ class Beamline:
         host, _, port = self.tango_host.rpartition(":")
         return tango.Database(host, int(port))
 
+    def kept(self, name: str) -> str:
+        """What the Tango database keeps for the whole beamline under a name; empty if nothing.
+
+        Raises:
+            ServiceFailed: the Tango database does not answer.
+        """
+        found = self._ask_database(lambda database: database.get_property(beamline_object(self.name), name))
+        return str(found[name][0]) if found[name] else ""
+
     def _active(self) -> str:
-        """Name of the measurement group that was made the active one; empty if none was."""
-        kept = self._ask_database(lambda database: database.get_property(f"ronda-{self.name}", ACTIVE_GROUP))
-        return str(kept[ACTIVE_GROUP][0]) if kept[ACTIVE_GROUP] else ""
+        return self.kept(ACTIVE_GROUP)
 
     def _set_active(self, name: str) -> None:
-        self._ask_database(lambda database: database.put_property(f"ronda-{self.name}", {ACTIVE_GROUP: [name]}))
+        self._ask_database(lambda database: database.put_property(beamline_object(self.name), {ACTIVE_GROUP: [name]}))
 
     def _ask_database(self, action: Callable[[Any], Any]) -> Any:
         """Each scan asks, so the connection is kept; after a restart of the database a new one is made."""

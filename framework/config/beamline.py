@@ -97,6 +97,29 @@ class ServerParameters(Parameters):
     devices: dict[str, DeviceParameters] = parameter("Its devices, by name", default_factory=dict)
 
 
+class SessionParameters(Parameters):
+    """A session: the objects that people find at the prompt of `ronda shell SESSION`, and a script that runs first.
+
+    The beamline has all others as before: scans record all positions, and `config.get("samz")` gives one at the prompt.
+    """
+
+    description: str = parameter("What it is for, in words", "")
+    include: list[str] | None = parameter(
+        "Its objects: names, patterns such as `s1*`, or `kind:axis`, `kind:counter`, `kind:shutter`; everything if "
+        "neither this nor `sessions` is given",
+        None,
+    )
+    exclude: list[str] = parameter("What of these is left out; names, patterns and kinds as well", default_factory=list)
+    sessions: list[str] = parameter(
+        "Sessions whose objects it has too, and whose scripts run before", default_factory=list
+    )
+    setup: str | None = parameter(
+        "Script that runs when the session begins, relative to the beamline's folder; what it defines is there at the "
+        "prompt",
+        None,
+    )
+
+
 class SimulatorsParameters(Parameters):
     """The key `simulators`: simulated hardware, all in one process so that they share one physics."""
 
@@ -156,6 +179,7 @@ class Beamline:
         files: the files read, in order.
         hosts: at least one; a beamline that names none has the host `local`.
         servers: by name, in an order that respects their needs.
+        sessions: what people find at the prompt, by the name of the session.
         digests: fingerprint of each file as read, so that writing back notices changes made by others.
     """
 
@@ -165,12 +189,17 @@ class Beamline:
     hosts: dict[str, HostParameters]
     simulators: SimulatorsParameters | None
     servers: dict[str, Server]
+    sessions: dict[str, SessionParameters] = field(default_factory=dict)
     digests: dict[Path, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
         """The beamline's short name."""
         return self.parameters.name
+
+    def session_keys(self) -> dict[str, dict[str, Any]]:
+        """The keys of each session that are given, by its name."""
+        return {name: one.model_dump(exclude_defaults=True) for name, one in self.sessions.items()}
 
     def tango_name(self, device: TangoDevice) -> str:
         """Full Tango name of a device, e.g. `demo/axis/samx`."""

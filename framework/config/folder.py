@@ -13,7 +13,7 @@ from ronda.framework.config.problems import Problem, listed, nearest, short
 from ronda.framework.config.source import Document, Section, read_file
 from ronda.framework.config.words import show
 
-SECTIONS = ("version", "beamline", "servers", "simulators")
+SECTIONS = ("version", "beamline", "servers", "sessions", "simulators")
 """The keys at the top of a file."""
 
 
@@ -26,6 +26,7 @@ class Folder:
         documents: the files in order.
         beamline: the section that says who we are.
         servers: the section of each server, by name.
+        sessions: the section of each session, by name.
         simulators: each section `simulators`; there may be one in each file.
         instruments: the section of each simulated instrument, by name.
         problems: what is wrong so far.
@@ -36,6 +37,7 @@ class Folder:
     documents: list[Document] = field(default_factory=list)
     beamline: Section | None = None
     servers: dict[str, Section] = field(default_factory=dict)
+    sessions: dict[str, Section] = field(default_factory=dict)
     simulators: list[Section] = field(default_factory=list)
     instruments: dict[str, Section] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
@@ -115,6 +117,8 @@ def _take(folder: Folder, section: Section, key: str, value: Any) -> None:
         _take_beamline(folder, section)
     elif key == "servers":
         _add(folder, folder.servers, section, value, "server")
+    elif key == "sessions":
+        _add(folder, folder.sessions, section, value, "session")
     else:
         folder.simulators.append(section)
         if isinstance(value.get("instruments"), dict):

@@ -15,6 +15,7 @@ from ronda.framework.config.beamline import (
     HostParameters,
     Server,
     ServerParameters,
+    SessionParameters,
     SimulatorsParameters,
 )
 from ronda.framework.config.calculations import check_calculations
@@ -25,6 +26,7 @@ from ronda.framework.config.problems import ConfigurationErrors, Problem, listed
 from ronda.framework.config.references import Edge, Names, check_device_circles, check_references, order_servers
 from ronda.framework.config.sentences import validate
 from ronda.framework.config.services import check_services, hosts_of
+from ronda.framework.config.sessions import check_sessions
 from ronda.framework.config.simulated import check_instrument
 from ronda.framework.config.source import Section
 from ronda.framework.config.variables import expand_section
@@ -88,6 +90,8 @@ class _Checking:
         order, needs, server_circles = order_servers(list(folder.servers), _server_edges(edges, owner, in_circle))
         simulated = {owner.get(edge.source, edge.source) for edge in edges if edge.sort == "simulator"}
         self.problems += check_calculations(names, entries)
+        sessions = self._check_sessions()
+        self.problems += check_sessions(folder.sessions, sessions, names, folder.path)
         self.problems += [*circles, *server_circles, *self._check_simulators_host(simulators, servers, simulated)]
         if parameters is None or self.all_problems():
             return None
@@ -101,6 +105,7 @@ class _Checking:
                 name: self._server(name, servers[name], entries, next(iter(hosts)), needs[name], name in simulated)
                 for name in order
             },
+            sessions=sessions,
             digests={document.file: document.digest for document in folder.documents},
         )
 
@@ -148,6 +153,21 @@ class _Checking:
                 self.problems += problems
                 self.unknown_variables += unknown
         return entries
+
+    def _check_sessions(self) -> dict[str, SessionParameters]:
+        """Check the keys of each session; what they name is checked later."""
+        checked = {}
+        for name, section in self.folder.sessions.items():
+            if not isinstance(section.data, dict):
+                what = f"is {show(section.data)}"
+                self.problems.append(Problem(section.location(), name, what, "must be a mapping"))
+                continue
+            self._expand(section, SessionParameters, name)
+            parameters, problems = validate(SessionParameters, section, name)
+            self.problems += problems
+            if parameters is not None:
+                checked[name] = parameters
+        return checked
 
     def _check_simulators(self) -> SimulatorsParameters | None:
         """Check what is said about the simulators in all files together."""
@@ -198,7 +218,7 @@ class _Checking:
 
     def _names(self, entries: list[Entry], hosts: Mapping[str, HostParameters]) -> Names:
         folder = self.folder
-        self.problems += check_names(folder.servers, entries, folder.instruments)
+        self.problems += check_names(folder.servers, entries, [*folder.instruments.items(), *folder.sessions.items()])
         names = Names(servers=set(folder.servers), simulators=set(folder.instruments), complete=folder.complete)
         names.hosts = {*hosts, *self._raw_hosts()}
         for entry in entries:

@@ -23,9 +23,9 @@ RESERVED_SERVERS = ("agent", "keeper", "redis", "simulators")
 
 
 def check_names(
-    servers: Mapping[str, Section], entries: Iterable[Entry], instruments: Mapping[str, Section]
+    servers: Mapping[str, Section], entries: Iterable[Entry], others: Iterable[tuple[str, Section]]
 ) -> list[Problem]:
-    """Check the names of servers, devices, devices within devices, and simulated instruments.
+    """Check the names of servers, devices, devices within devices; and of others: simulated instruments, sessions.
 
     The first three share one set of names, in which case does not count, because Tango ignores it.
     """
@@ -46,7 +46,7 @@ def check_names(
         if name.lower() in RESERVED_SERVERS:
             what = f"the name {name!r} is that of a process that every beamline has"
             problems.append(Problem(section.location(key=True), name, what, "choose another one"))
-    for name, section in instruments.items():
+    for name, section in others:
         spelling = _spelling(name, section.location(key=True))
         problems += [spelling] if spelling else []
     return problems

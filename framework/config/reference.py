@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
-from ronda.framework.config.beamline import BeamlineParameters, ServerParameters, SimulatorsParameters
+from ronda.framework.config.beamline import (
+    BeamlineParameters,
+    ServerParameters,
+    SessionParameters,
+    SimulatorsParameters,
+)
 from ronda.framework.config.kinds import DeviceParameters, entry_models, load_kind
 from ronda.framework.config.shape import Place, below, is_model, members, place_of
 from ronda.framework.config.simulated import catalogue
@@ -18,8 +23,8 @@ _BEGINNING = """\
 <!-- Made by `ronda config reference -o docs/reference/configuration.md`; do not edit. -->
 
 A beamline is a folder of files `*.yml`, in subfolders too; hidden ones are left out. Each file may have the keys
-`version`, `beamline` (in one of the files, which must have `version: 1` as well), `servers` and `simulators`.
-Names of servers, devices and axes are unique in the beamline, upper and lower case being the same.
+`version`, `beamline` (in one of the files, which must have `version: 1` as well), `servers`, `sessions` and
+`simulators`. Names of servers, devices and axes are unique in the beamline, upper and lower case being the same.
 
 `${NAME}` or `${NAME:-default}` in a value stands for an environment variable when the files are loaded. Passwords must
 be exactly `${NAME}`; they are looked up only by the process that needs them.
@@ -47,6 +52,7 @@ def reference_text() -> str:
     for kind, driver, entry in entry_models():
         title = f"servers.NAME.devices.NAME: kind {kind}" + (f", driver {driver}" if driver else "")
         parts += _section(title, entry, 2, introduction=f"{load_kind(kind).summary}. {_summary(entry)}")
+    parts += _section("sessions.NAME", SessionParameters, 2, change=False)
     parts += _section("simulators", SimulatorsParameters, 2, change=False)
     for name in catalogue().instrument_types():
         title = f"simulators.instruments.NAME: type {name}"

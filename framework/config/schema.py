@@ -13,6 +13,7 @@ from ronda.framework.config.beamline import (
     NAME_PATTERN,
     BeamlineParameters,
     ServerParameters,
+    SessionParameters,
     SimulatorsParameters,
 )
 from ronda.framework.config.kinds import entry_models
@@ -37,7 +38,7 @@ def beamline_schema() -> Schema:
     """
     entries = entry_models()
     types = {name: catalogue().instrument_model(name) for name in catalogue().instrument_types()}
-    models: list[type[BaseModel]] = [BeamlineParameters, ServerParameters, SimulatorsParameters]
+    models: list[type[BaseModel]] = [BeamlineParameters, ServerParameters, SessionParameters, SimulatorsParameters]
     models += [*(model for *_, model in entries), *types.values()]
     references, everything = models_json_schema([(model, "validation") for model in models])
     definitions = {name: _for_editors(schema) for name, schema in everything["$defs"].items()}
@@ -67,6 +68,7 @@ def beamline_schema() -> Schema:
             "version": {"const": FORMAT_VERSION, "description": "Version of the format of these files."},
             "beamline": _to(names[BeamlineParameters]),
             "servers": _by_name("The device servers, by name.", _to(names[ServerParameters])),
+            "sessions": _by_name("What people find at the prompt, by session.", _to(names[SessionParameters])),
             "simulators": _to(names[SimulatorsParameters]),
         },
         "$defs": dict(sorted(definitions.items())),

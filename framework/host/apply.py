@@ -55,6 +55,7 @@ def apply_configuration(
             _stop(supervisor, plan.stop)
             supervisor.request(lambda: take(new)).result()
             remove_stale(new, registry, registered)
+            registry.write_sessions(new.beamline.session_keys())
     except tango.DevFailed as error:
         raise ServiceFailed(f"the Tango database at {old.tango_host} failed: {from_dev_failed(error)}") from error
 

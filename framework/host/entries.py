@@ -17,6 +17,9 @@ FIXED = "fixed"
 LAST_POSITION = "last_position"
 """Tango property in which a device notes where it stood when it was last at rest, JSON; see `devices.motor.record`."""
 
+SESSIONS = "sessions"
+"""Property of the object `ronda-BEAMLINE`, which is no device: the keys of its sessions by name, JSON."""
+
 REGULATION = "regulation"
 """Tango property in which a loop notes whether it regulates, and an output who feeds it, JSON."""
 
@@ -60,3 +63,8 @@ class Registered:
 def server_name(beamline: str, server: str) -> str:
     """Full Tango server name; the beamline is part of it because facilities share one database among beamlines."""
     return f"Ronda/{beamline}-{server}"
+
+
+def beamline_object(beamline: str) -> str:
+    """Name under which the Tango database keeps what belongs to a whole beamline."""
+    return f"ronda-{beamline}"

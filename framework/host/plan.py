@@ -95,6 +95,7 @@ def make_plan(layout: Layout, registered: dict[str, Registered], applied: Beamli
         plan.stop = [name for name in ran if name not in servers_on(beamline, layout.host)]
         _compare_simulators(layout, applied, plan)
         _compare_services(layout, applied, plan)
+        _compare_sessions(beamline, applied, plan)
     _find_kept(layout, registered, plan)
     return plan
 
@@ -145,6 +146,13 @@ def _compare_simulators(layout: Layout, applied: Beamline, plan: Plan) -> None:
         plan.start[SIMULATORS] = len(after.instruments)
     elif before != after:
         plan.restart[SIMULATORS] = ["the simulated instruments are configured otherwise"]
+
+
+def _compare_sessions(beamline: Beamline, applied: Beamline, plan: Plan) -> None:
+    before, after = applied.session_keys(), beamline.session_keys()
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    if changed:
+        plan.notes.append(f"sessions that differ: {', '.join(changed)}; shells that begin afterwards have them so")
 
 
 def _compare_services(layout: Layout, applied: Beamline, plan: Plan) -> None:

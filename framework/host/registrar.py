@@ -67,6 +67,7 @@ class Registrar:
             register_server(self._layout, registry, registered, name)
             self._release(name)
         remove_stale(self._layout, registry, registered)
+        registry.write_sessions(self._layout.beamline.session_keys())
 
     def _release(self, name: str) -> None:
         def release() -> None:

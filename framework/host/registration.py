@@ -9,7 +9,16 @@ from typing import Any
 import tango
 
 from ronda.framework.errors import ConfigurationError
-from ronda.framework.host.entries import CONFIGURATION, FIXED, RUNTIME_SETTINGS, Registered, Wanted, server_name
+from ronda.framework.host.entries import (
+    CONFIGURATION,
+    FIXED,
+    RUNTIME_SETTINGS,
+    SESSIONS,
+    Registered,
+    Wanted,
+    beamline_object,
+    server_name,
+)
 
 
 class Registry:
@@ -112,6 +121,10 @@ class Registry:
         self._database.delete_device(registered.name)
         if kept:
             self._database.put_device_property(registered.name, kept)
+
+    def write_sessions(self, sessions: dict[str, dict[str, Any]]) -> None:
+        """Replace what clients know of the beamline's sessions."""
+        self._database.put_property(beamline_object(self._beamline), {SESSIONS: [json.dumps(sessions)]})
 
     def remove_server(self, server: str) -> None:
         """Take out a server that has no devices any more."""

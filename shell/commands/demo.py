@@ -55,7 +55,7 @@ def demo(context: typer.Context, code: Code = None) -> None:
     traceback = wants_traceback(context)
     if any(one.status.config == str(folder) for one in control.running()):
         remarks.print("the demo beamline is running already; it stays up at the end")
-        raise typer.Exit(work(control.select(str(folder)), code, traceback=traceback))
+        raise typer.Exit(work(control.select(str(folder)), "", code, traceback=traceback))
     beamline = load_beamline(folder, os.environ)
     layout = make_layout(beamline, choose_host(beamline, None, []))
     ours = True
@@ -72,7 +72,7 @@ def demo(context: typer.Context, code: Code = None) -> None:
         if interrupted:
             raise KeyboardInterrupt  # noqa: TRY301 - a library that was being imported has swallowed the first one
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        result = work(control.select(str(folder)), code, traceback=traceback, settle=SETTLE_TIME)
+        result = work(control.select(str(folder)), "", code, traceback=traceback, settle=SETTLE_TIME)
     except KeyboardInterrupt:
         result = INTERRUPTED
     finally:

@@ -18,7 +18,11 @@ Code = Annotated[str | None, typer.Option("-c", metavar="CODE", help="Run this P
 
 def shell(
     context: typer.Context,
-    which: Annotated[str | None, typer.Argument(metavar="[BEAMLINE]", help="Its name or folder")] = None,
+    which: Annotated[
+        str | None,
+        typer.Argument(metavar="[BEAMLINE|SESSION]", help="A beamline, by name or folder; or a session of it"),
+    ] = None,
+    session: Annotated[str, typer.Option("--session", "-s", metavar="NAME", help="A session of its YAML files")] = "",
     code: Code = None,
     file: Annotated[Path | None, typer.Option("--run", metavar="FILE", help="Run this script")] = None,
 ) -> None:
@@ -28,22 +32,47 @@ def shell(
     make_cooperative()
     signal.signal(signal.SIGINT, _leave)
 
-    from ronda.framework.host import control
-
     if code is not None and file is not None:
         raise typer.BadParameter("give either -c CODE or --run FILE")
     if code is None and file is None:
         require_terminal()
-    raise typer.Exit(work(control.select(which), code, file, traceback=wants_traceback(context)))
+    raise typer.Exit(work(*_chosen(which, session), code, file, traceback=wants_traceback(context)))
+
+
+def _chosen(which: str | None, session: str) -> tuple[Running, str]:
+    """The beamline and the session that are meant; a word that names no running beamline is that of a session.
+
+    Raises:
+        NotFound: no beamline is meant, or more than one.
+    """
+    from ronda.framework.errors import NotFound
+    from ronda.framework.host import control
+
+    try:
+        return control.select(which), session
+    except NotFound as error:
+        if which is None or session or "/" in which or not control.running():
+            raise
+        try:
+            return control.select(None), which
+        except NotFound:
+            raise error from None
 
 
 def work(
-    running: Running, code: str | None, file: Path | None = None, *, traceback: bool = False, settle: float = 0.0
+    running: Running,
+    session: str,
+    code: str | None,
+    file: Path | None = None,
+    *,
+    traceback: bool = False,
+    settle: float = 0.0,
 ) -> int:
     """Let a person, or the code that was given, work on a running beamline.
 
     Args:
         running: the beamline.
+        session: which session of its YAML files; empty for none.
         code, file: what to run; without both there is a prompt.
         traceback: whether errors are told with their whole story.
         settle: seconds to wait at most until every device has heard from its hardware.
@@ -56,8 +85,8 @@ def work(
     import tango.gevent
     from rich.console import Console
 
+    from ronda.framework.clients.work_session import WorkSession, work_session
     from ronda.shell.commands.connecting import connect, wait_until_settled
-    from ronda.shell.prompt.own_scans import FOLDER
     from ronda.shell.prompt.session import ShellSession
 
     if isinstance(sys.stdout, TextIOWrapper):
@@ -67,16 +96,17 @@ def work(
     beamline = connect(running.status, tango.gevent.DeviceProxy)
     wait_until_settled(beamline, settle)
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
-    own = Path(running.status.config) / FOLDER
-    session = ShellSession(beamline, console, errors, traceback=traceback, own=own)
+    chosen = work_session(beamline, session) if session else WorkSession()
+    folder = Path(running.status.config)
+    place = ShellSession(beamline, console, errors, traceback=traceback, folder=folder, work=chosen)
     try:
         if code is not None:
-            return session.run(code)
+            return place.run(code)
         if file is not None:
-            return session.run_file(file)
+            return place.run_file(file)
         from ronda.shell.prompt.reading import history_file
 
-        session.prompt(history_file(beamline.name, os.environ))
+        place.prompt(history_file(beamline.name, os.environ))
         return 0
     finally:
         beamline.close()

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import gevent
 from rich.console import Console
 
-from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.work_session import SessionObjects
 from ronda.framework.errors import RondaError
 from ronda.framework.policy.policy import DataPolicy
 from ronda.shell.displays.colours import coloured
@@ -21,16 +21,17 @@ PATIENCE = 1.0
 """Seconds that the first screen waits for devices."""
 
 
-def tell_first(beamline: Beamline, policy: DataPolicy, console: Console) -> None:
+def tell_first(shown: SessionObjects, policy: DataPolicy, console: Console) -> None:
     """Print the first screen; no device that hangs holds it up."""
-    devices = [one for one in beamline.objects.values() if not isinstance(one, Counter)]
+    devices = [one for one in shown.objects.values() if not isinstance(one, Counter)]
     asked = begin_all([_state_of(one) for one in devices])
     where = gevent.spawn(_where, policy)
     gevent.joinall([*asked, where], timeout=PATIENCE)
     user = _user()
-    axes, counters = len(beamline.axes()), len(beamline.counters())
+    axes, counters = len(shown.axes()), len(shown.counters())
     folder = where.value if where.ready() and where.value else "not known yet, see SCAN_SAVING"
-    _print(console, f"beamline {beamline.name}: {axes} axes, {counters} counters; user {user}")
+    session = f", session {shown.session.name}" if shown.session.name else ""
+    _print(console, f"beamline {shown.beamline.name}{session}: {axes} axes, {counters} counters; user {user}")
     _print(console, f"data go to {folder}")
     answered = [(device.name, _trouble(one.value)) for device, one in zip(devices, asked, strict=True) if one.ready()]
     late = [device.name for device, one in zip(devices, asked, strict=True) if not one.ready()]

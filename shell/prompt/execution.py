@@ -37,6 +37,7 @@ class Interpreter:
         traceback: whether errors are told with their whole story.
         interrupts: runs the code so that Ctrl-C ends it.
         show: prints the table of an object whose name was typed.
+        elsewhere: says where a name is found that is not known here; empty if nowhere.
 
     Attributes:
         last_error: the latest error, None if there was none.
@@ -50,12 +51,14 @@ class Interpreter:
         traceback: bool = False,
         interrupts: Interrupts | None = None,
         show: Callable[[str], None] = print,
+        elsewhere: Callable[[str], str] = lambda _: "",
     ) -> None:
         self.namespace = namespace
         self.last_error: BaseException | None = None
         self._tell = tell
         self._traceback = traceback
         self._show = show
+        self._elsewhere = elsewhere
         self.interrupts = Interrupts(tell) if interrupts is None else interrupts
         self._inputs = 0
 
@@ -127,7 +130,8 @@ class Interpreter:
             return " ".join(str(error).split())  # the Tango library tells in several lines that nobody answers
         if isinstance(error, NameError) and error.name is not None:
             near = self.namespace.nearest(error.name)
-            return f"{error.name} is not known" + (f"; did you mean {near}?" if near else "")
+            hint = self._elsewhere(error.name) or (f"did you mean {near}?" if near else "")
+            return f"{error.name} is not known" + (f"; {hint}" if hint else "")
         return f"{type(error).__name__}: {error}".rstrip(": ")
 
     def _run(self, text: str, file: str, show_value: bool) -> None:

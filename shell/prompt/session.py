@@ -14,6 +14,7 @@ from rich.console import Console
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import calculated, sampling
 from ronda.framework.clients.part import part
+from ronda.framework.clients.work_session import SessionObjects, WorkSession
 from ronda.framework.errors import BadValue
 from ronda.framework.nexus.definitions.registry import all_definitions
 from ronda.framework.policy.policy import DataPolicy
@@ -23,14 +24,15 @@ from ronda.shell.displays.banner import tell_first
 from ronda.shell.displays.colours import coloured
 from ronda.shell.prompt.beamline_state import BeamlineState
 from ronda.shell.prompt.begun import watch
-from ronda.shell.prompt.execution import Interpreter
+from ronda.shell.prompt.execution import ERROR, Interpreter
 from ronda.shell.prompt.explaining import special
 from ronda.shell.prompt.interrupts import Interrupts
 from ronda.shell.prompt.namespace import Namespace
-from ronda.shell.prompt.own_scans import OwnScans
+from ronda.shell.prompt.own_scans import FOLDER, OwnScans
 from ronda.shell.verbs.asking import AskingCommands
 from ronda.shell.verbs.cleanup import CleanupCommands, Restore
 from ronda.shell.verbs.debugging import DebuggingCommands
+from ronda.shell.verbs.everything import Everything
 from ronda.shell.verbs.listing import ListingCommands
 from ronda.shell.verbs.measuring import ActiveMeasurementGroup
 from ronda.shell.verbs.motion import MotionCommands
@@ -48,6 +50,9 @@ if TYPE_CHECKING:
     from ronda.shell.prompt.reading import Reader
 
 
+EVERYTHING = WorkSession()
+"""Where no session was chosen."""
+
 SPECIAL = "__special__"
 """Hidden name of what runs `?name` and `!command`."""
 
@@ -60,7 +65,8 @@ class ShellSession:
         console: where everything is printed but errors.
         errors: where errors are told.
         traceback: whether errors are told with their whole story.
-        own: folder of the beamline's own scans; None for none.
+        folder: of the beamline's YAML files, where its own scans and the scripts of sessions are; None for none.
+        work: which of the beamline's objects are there, and what runs first.
     """
 
     def __init__(
@@ -70,38 +76,42 @@ class ShellSession:
         errors: Console,
         *,
         traceback: bool = False,
-        own: Path | None = None,
+        folder: Path | None = None,
+        work: WorkSession = EVERYTHING,
     ) -> None:
         self.beamline = beamline
         self._console = console
         self._errors = errors
-        self._scans = ScanCommands(beamline, console)
+        self._shown = shown = SessionObjects(beamline, work)
+        self._folder = folder
+        self._scans = ScanCommands(beamline, console, work.name)
         self._steering = SteeringCommands(self._scans.scans, console)
         self._motion = MotionCommands(console, lambda: self._scans.scans.dry)
-        self._positions = PositionCommands(beamline, console)
-        self._listing = ListingCommands(beamline, console)
-        self._states = StateCommands(beamline, console)
+        self._positions = PositionCommands(shown, console)
+        self._listing = ListingCommands(shown, console)
+        self._states = StateCommands(shown, console)
         self._debugging = DebuggingCommands(beamline, console, os.environ)
         self._shutters = ShutterCommands(beamline, console)
         self._typing = TypingCommands(console, os.environ)
         self._scripts = ScriptCommands(
             lambda: self._interpreter.namespace, self._typing.preferences, self._typing.keep, console
         )
-        self._data = policy = DataPolicy(beamline)
+        self._data = policy = DataPolicy(beamline, work.name)
         self._policy = PolicyCommands(policy, console)
         self._interpreter = Interpreter(
-            Namespace(beamline.objects, self._commands(), {**self._others(), "SCAN_SAVING": ScanSaving(policy)}),
+            Namespace(shown.objects, self._commands(), {**self._others(), "SCAN_SAVING": ScanSaving(policy)}),
             self.tell,
             traceback=traceback,
             show=self._show,
             interrupts=Interrupts(self._tell_above, self._scans.stay, self._scans.leave),
+            elsewhere=self._elsewhere,
         )
         watch(beamline)
         names = self._interpreter.namespace
-        beamline.changed = lambda: names.renew(beamline.objects)
+        beamline.changed = lambda: names.renew(shown.objects)
         names[SPECIAL] = self._do_special
         more = {"scans": self._scans.scans}
-        self._own = OwnScans(own, names, more, self.tell)
+        self._own = OwnScans(None if folder is None else folder / FOLDER, names, more, self.tell)
         self._do_first(self._own.load, "not all scans of the beamline are loaded; load_scans() loads them")
 
     def load_scans(self) -> None:
@@ -122,7 +132,7 @@ class ShellSession:
 
     def run(self, code: str) -> int:
         """Run code that was given; returns the exit code."""
-        return self._interpreter.run(code, after=self._scans.finish)
+        return self._set_up() or self._interpreter.run(code, after=self._scans.finish)
 
     def run_file(self, file: Path) -> int:
         """Run a script; returns the exit code.
@@ -135,7 +145,7 @@ class ShellSession:
         except (OSError, UnicodeDecodeError) as error:
             raise BadValue(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
         self._interpreter.namespace["__file__"] = str(file)
-        return self._interpreter.run(text, str(file), after=self._scans.finish)
+        return self._set_up() or self._interpreter.run(text, str(file), after=self._scans.finish)
 
     def prompt(self, history: Path | None) -> None:
         """Read commands and run them until the end."""
@@ -144,10 +154,13 @@ class ShellSession:
 
         state = BeamlineState(self.beamline, lambda: reader.redraw())
         names = self._interpreter.namespace
-        reader = Reader(self.beamline.name, history, names, self._typing.preferences, state.line)
+        session = self._shown.session.name
+        name = f"{self.beamline.name}/{session}" if session else self.beamline.name
+        reader = Reader(name, history, names, self._typing.preferences, state.line)
         self._typing.earlier = reader.earlier
         self._scans.take_keys(reader.keep)
-        self._do_first(lambda: tell_first(self.beamline, self._data, self._console))
+        self._do_first(lambda: tell_first(self._shown, self._data, self._console))
+        self._set_up()
         state.start()
         try:
             with self._interpreter.interrupts.between(), printing_above():
@@ -155,6 +168,22 @@ class ShellSession:
         finally:
             state.stop()
             self._scans.stop_beside()
+
+    def _set_up(self) -> int:
+        """Run the scripts of the session, until one fails; returns the exit code."""
+        for setup in self._shown.session.setups:
+            file = (self._folder or Path()) / setup
+            try:
+                text = file.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                why = getattr(error, "strerror", None) or error
+                self.tell(f"session {self._shown.session.name}: its script {file} cannot be read: {why}")
+                return ERROR
+            code = self._interpreter.run(text, str(file))
+            if code:
+                self.tell(f"session {self._shown.session.name}: its script {setup} did not run to its end")
+                return code
+        return 0
 
     def _do_first(self, action: Callable[[], object], otherwise: str = "") -> None:
         """Do something at the start that Ctrl-C may end; the prompt comes up all the same."""
@@ -195,6 +224,7 @@ class ShellSession:
             "SCANS": self._scans.history,
             "ACTIVE_MG": ActiveMeasurementGroup(self.beamline),
             "axis": Restore,
+            "config": Everything(self.beamline),
         }
 
     def _commands(self) -> Mapping[str, Any]:
@@ -222,6 +252,12 @@ class ShellSession:
             *(sampling, calculated, part, self.beamline.foreign_axis, self.last_error, self.load_scans),
         ]
         return {command.__name__: command for command in bound}
+
+    def _elsewhere(self, name: str) -> str:
+        """What to do about a name that is not known here; empty if nothing helps."""
+        if name not in self.beamline.objects:
+            return ""
+        return f'the session {self._shown.session.name} leaves it out; {name} = config.get("{name}") takes it'
 
     def _do_special(self, text: str) -> None:
         action = special(text, self._interpreter.namespace, self._show)

@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ronda.framework.clients.axis import Axis
-from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.work_session import SessionObjects
 from ronda.framework.errors import BadValue, NotFound
 
 
@@ -20,25 +20,26 @@ class ListingCommands:
     """The commands of one session that list what there is. Only `lsmg` asks a device, so a dead one is listed too.
 
     Args:
-        beamline: whose objects.
+        shown: whose objects.
         console: where they print.
     """
 
-    def __init__(self, beamline: Beamline, console: Console) -> None:
-        self._beamline = beamline
+    def __init__(self, shown: SessionObjects, console: Console) -> None:
+        self._shown = shown
+        self._beamline = shown.beamline
         self._console = console
 
     def lsmot(self, pattern: str = "*") -> None:
         """List axes with their units: lsmot() all of them, lsmot("s1*") those whose names match."""
         self._list(
             ("axis", "unit", "Tango device", "what it moves"),
-            [(one.name, one.unit, one.remote.device, one.description) for one in self._beamline.axes()],
+            [(one.name, one.unit, one.remote.device, one.description) for one in self._shown.axes()],
             pattern,
         )
 
     def lscnt(self, pattern: str = "*") -> None:
         """List counters with their units and the devices that measure them: lscnt() all, lscnt("cam*") some."""
-        counters = self._beamline.counters()
+        counters = self._shown.counters()
         self._list(
             ("counter", "unit", "measured by", "how"),
             [(one.name, one.unit, one.card, _how(one)) for one in counters],
@@ -58,7 +59,7 @@ class ListingCommands:
         """List everything that has a name: lsobj() all of it, lsobj("s*") what matches."""
         self._list(
             ("name", "kind", "Tango device"),
-            [(name, _kind(one), _device(one)) for name, one in self._beamline.objects.items()],
+            [(name, _kind(one), _device(one)) for name, one in self._shown.objects.items()],
             pattern,
         )
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from rich.console import Console
 
 from ronda.framework.clients.axis import Axis
-from ronda.framework.clients.beamline import Beamline
+from ronda.framework.clients.work_session import SessionObjects
 from ronda.framework.errors import RondaError
 from ronda.shell.displays.colours import coloured
 from ronda.shell.displays.positions import Place, Whereabouts, limits_table, positions_table
@@ -23,12 +23,12 @@ class PositionCommands:
     """The commands of one session that show where axes are.
 
     Args:
-        beamline: whose axes.
+        shown: whose axes.
         console: where they print.
     """
 
-    def __init__(self, beamline: Beamline, console: Console) -> None:
-        self._beamline = beamline
+    def __init__(self, shown: SessionObjects, console: Console) -> None:
+        self._shown = shown
         self._console = console
 
     def wa(self, *axes: Axis) -> None:
@@ -64,7 +64,7 @@ class PositionCommands:
         self._tell_errors(asked, answers)
 
     def _asked(self, verb: str, axes: Sequence[Axis]) -> list[Axis]:
-        return [as_axis(verb, one) for one in axes] or self._beamline.axes()
+        return [as_axis(verb, one) for one in axes] or self._shown.axes()
 
     def _tell_errors(self, axes: Sequence[Axis], answers: Sequence[object]) -> None:
         pairs = zip(axes, answers, strict=True)

@@ -38,14 +38,15 @@ class ScanCommands:
     Args:
         beamline: where.
         console: where they print.
+        session: its name; empty for that of everybody who chose none.
     """
 
-    def __init__(self, beamline: Beamline, console: Console) -> None:
+    def __init__(self, beamline: Beamline, console: Console, session: str = "") -> None:
         self._beamline = beamline
         self._console = console
         self._watch = Watch(console)
         self._keys: ScanKeys | None = None
-        self._scans = Scans(beamline, user=_user(), observers=[self._watch])
+        self._scans = Scans(beamline, session, user=_user(), observers=[self._watch])
         self._scans.spawn = _in_greenlet
         selection = Selection()
         self._peaks = PeakCommands(self._scans.history, console, lambda: self._scans.dry is not None, selection)

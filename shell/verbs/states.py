@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 
 from ronda.framework.clients.axis import Axis
-from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.machine import Machine
+from ronda.framework.clients.work_session import SessionObjects
 from ronda.framework.errors import BadValue, NotFound, RondaError
 from ronda.shell.displays.colours import coloured
 from ronda.shell.displays.positions import ERROR
@@ -23,12 +23,12 @@ class StateCommands:
     """The commands of one session that show states. A device that does not answer is a row with `!ERR` and the reason.
 
     Args:
-        beamline: whose devices.
+        shown: whose devices.
         console: where they print.
     """
 
-    def __init__(self, beamline: Beamline, console: Console) -> None:
-        self._beamline = beamline
+    def __init__(self, shown: SessionObjects, console: Console) -> None:
+        self._shown = shown
         self._console = console
 
     def commands(self) -> list[Callable[..., Any]]:
@@ -37,7 +37,7 @@ class StateCommands:
 
     def sta(self) -> None:
         """Show the state of all axes, with what each says about it."""
-        self._show(self._beamline.axes())
+        self._show(self._shown.axes())
 
     def stm(self, *axes: Axis) -> None:
         """Show the state of axes, with what each says about it: stm(samx, samy)."""
@@ -47,10 +47,10 @@ class StateCommands:
 
     def srcur(self) -> None:
         """Show the current of the storage ring, the front end, and when the next top-up comes."""
-        machine = next((one for one in self._beamline.objects.values() if isinstance(one, Machine)), None)
+        machine = next((one for one in self._shown.beamline.objects.values() if isinstance(one, Machine)), None)
         if machine is None:
             raise NotFound(
-                f"srcur: the beamline {self._beamline.name} has no device that tells about the ring; "
+                f"srcur: the beamline {self._shown.beamline.name} has no device that tells about the ring; "
                 "`kind: machine` in YAML makes one"
             )
         self._console.print(coloured(machine.__info__()), soft_wrap=True)

@@ -166,3 +166,19 @@ def test_axes_whose_server_is_down_do_not_hinder_the_others(
     assert lines[5].startswith("line 3: ")
     assert "s1u" in lines[5]
     assert beamline.device("samx").Position == pytest.approx(0.1, abs=0.001)
+
+
+def test_a_session_has_its_own_objects_and_gives_the_others_when_asked(demo: Any, ronda: Any) -> None:
+    code = "lsmot(); samz2 = config.get('rot'); print(samz2.unit, SCANS); rot"
+    printed = ronda("shell", demo.folder, "-s", "alignment", "-c", code, code=1).stdout
+
+    names = [line.split()[0] for line in printed.splitlines()]
+    assert {"s1vg", "samx", "samz"} <= set(names)
+    assert not {"bragg", "energy"} & set(names)
+    assert printed.splitlines()[-1] == (
+        'rot is not known; the session alignment leaves it out; rot = config.get("rot") takes it'
+    )
+    assert (
+        "demo: there is no session nosuch; there are alignment"
+        in ronda("shell", demo.folder, "-s", "nosuch", "-c", "1", code=1).stdout
+    )

@@ -11,6 +11,7 @@ from rich.console import Console
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.remote import Remote
+from ronda.framework.clients.work_session import SessionObjects, WorkSession
 from ronda.framework.errors import BadValue, NotFound
 from ronda.framework.host.entries import Registered
 from ronda.shell.verbs.listing import ListingCommands
@@ -63,7 +64,7 @@ def output():
 
 @pytest.fixture
 def commands(beamline, output):
-    return ListingCommands(beamline, Console(file=output, width=100))
+    return ListingCommands(SessionObjects(beamline, WorkSession()), Console(file=output, width=100))
 
 
 def rows(output):
@@ -114,5 +115,5 @@ def test_a_pattern_must_be_a_text(commands, beamline):
 
 
 def test_long_texts_are_folded_to_the_width_of_the_terminal(beamline, output):
-    ListingCommands(beamline, Console(file=output, width=40)).lscnt()
+    ListingCommands(SessionObjects(beamline, WorkSession()), Console(file=output, width=40)).lscnt()
     assert max(map(len, output.getvalue().splitlines())) <= 40

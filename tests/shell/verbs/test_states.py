@@ -9,6 +9,7 @@ from rich.console import Console
 
 from ronda.framework.clients.machine import Machine
 from ronda.framework.clients.remote import Remote
+from ronda.framework.clients.work_session import SessionObjects, WorkSession
 from ronda.framework.errors import BadValue, CommunicationFailed, NotFound
 from ronda.framework.tango.names import MachineAttribute
 from ronda.shell.verbs.states import StateCommands
@@ -40,7 +41,7 @@ def beamline(axes):
 
 @pytest.fixture
 def states(beamline, output):
-    return StateCommands(beamline, Console(file=output, width=100))
+    return StateCommands(SessionObjects(beamline, WorkSession()), Console(file=output, width=100))
 
 
 def rows(output):
@@ -64,7 +65,7 @@ def test_axes_that_do_not_answer_are_rows_and_the_reason_stands_once_below(make_
 
         monkeypatch.setattr(hardware, "state", die)
     beamline = SimpleNamespace(axes=lambda: [axis for axis, _ in axes])
-    StateCommands(beamline, Console(file=output, width=100)).sta()
+    StateCommands(SessionObjects(beamline, WorkSession()), Console(file=output, width=100)).sta()
 
     assert [row[:2] for row in rows(output)[:3]] == [["samx", "!ERR"], ["samy", "!ERR"], ["rot", "ON"]]
     assert output.getvalue().splitlines()[-1] == "!ERR samx, samy: does not answer its server is down"
@@ -82,7 +83,7 @@ def test_stm_without_an_axis_says_what_it_takes(states):
 
 def test_states_fit_the_width_of_the_terminal(beamline, output, axes, monkeypatch):
     monkeypatch.setattr(axes[0][1], "status", lambda: "samx: " + "a long story " * 20)
-    StateCommands(beamline, Console(file=output, width=40)).sta()
+    StateCommands(SessionObjects(beamline, WorkSession()), Console(file=output, width=40)).sta()
     assert max(map(len, output.getvalue().splitlines())) <= 40
 
 

@@ -1,0 +1,55 @@
+"""What runs when a session begins."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from ronda.framework.clients.beamline import Beamline
+from ronda.framework.clients.work_session import WorkSession
+from ronda.shell.prompt.session import ShellSession
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """`run(code, name=text, …)` runs code in a session with these scripts; returns the exit code and the errors."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+    def run_with(code: str, **scripts: str | None) -> tuple[int, list[str]]:
+        for name, text in scripts.items():
+            if text is not None:
+                (tmp_path / f"{name}.py").write_text(text)
+        beamline = Beamline("localhost:1", "redis://localhost:1", "nowhere", {}, no_connection)
+        errors = StringIO()
+        work = WorkSession("work", setups=[f"{name}.py" for name in scripts])
+        console, tell = Console(file=StringIO()), Console(file=errors, width=200)
+        return ShellSession(beamline, console, tell, folder=tmp_path, work=work).run(
+            code
+        ), errors.getvalue().splitlines()
+
+    return run_with
+
+
+def no_connection(address):
+    raise AssertionError(f"{address} was asked")
+
+
+def test_what_its_scripts_define_is_there(run):
+    assert run("assert twice(depth) == 4", first="depth = 2", second="def twice(x): return 2 * x") == (0, [])
+
+
+def test_a_script_that_fails_is_told_with_its_line_and_nothing_after_it_runs(run, tmp_path):
+    code, errors = run("print('never')", first="x = 1\ny = z\n", second="raise SystemExit")
+    assert code == 1
+    assert errors == [
+        f"{tmp_path}/first.py:2: z is not known",
+        "session work: its script first.py did not run to its end",
+    ]
+
+
+def test_a_script_that_is_gone_is_told(run, tmp_path):
+    assert run("1", first=None) == (
+        1,
+        [f"session work: its script {tmp_path}/first.py cannot be read: No such file or directory"],
+    )
