@@ -1,6 +1,6 @@
 """Ctrl-C at random moments: the prompt is always sane, and the simulators say that nothing moves any more.
 
-RONDA_MOMENTS says how many moments of each phase are tried, RONDA_SEED repeats a run.
+RONDA_MOMENTS says how many moments of each phase are tried, RONDA_SEED draws other moments.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import pexpect
 import pytest
 
 MOMENTS = int(os.environ.get("RONDA_MOMENTS", "2"))
-SEED = int(os.environ.get("RONDA_SEED", str(random.randrange(10**6))))
+SEED = int(os.environ.get("RONDA_SEED", "1"))
 
 WORK = """
 import time

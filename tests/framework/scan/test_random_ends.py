@@ -1,5 +1,7 @@
 """Scans that are paused, stopped and killed at random moments: each ends as documented, and the next one works.
 
+The moments are drawn with a seed; RONDA_SEED gives others.
+
 What happens comes at any time of a point: some part of its duration after the one before. On a busy computer it may even
 come when the scan has ended.
 """
@@ -125,7 +127,7 @@ def check_file(path, number, lengths_of):
 
 def test_scans_that_end_at_random_moments_end_as_documented_and_the_next_one_works(victim, wait_for):
     beamline = victim.beamline
-    draw = random.Random()
+    draw = random.Random(os.environ.get("RONDA_SEED", "1"))
 
     def kill(server):
         return lambda _: victim.signal(server, signal.SIGKILL)
