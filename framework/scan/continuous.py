@@ -12,6 +12,7 @@ from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import BadValue, NotAllowed, NotFound, OutOfRange
 from ronda.framework.nexus import words
 from ronda.framework.scan.chain import every
+from ronda.framework.scan.fields import Fields
 from ronda.framework.scan.sources import Source
 from ronda.framework.scan.sweep import Line
 from ronda.framework.stream.description import Channel
@@ -57,6 +58,8 @@ class Continuous:
         slow: where the other axes of the plan stand during each line; empty if there are none.
         triggers: HARDWARE or SOFTWARE.
         why: the reason, as a sentence.
+        left: seconds of each point that are left for the devices' read-out, with software triggers.
+        fields: dark and flat fields taken before and behind the lines; None for none.
     """
 
     axis: Axis
@@ -65,6 +68,8 @@ class Continuous:
     slow: tuple[tuple[float, ...], ...] = field(default=(), repr=False)
     triggers: str = HARDWARE
     why: str = ""
+    left: float = SOFTWARE_TIME
+    fields: Fields | None = None
 
     @property
     def hardware(self) -> bool:
@@ -75,7 +80,7 @@ class Continuous:
     def exposure(self) -> float:
         """Seconds for which devices measure each point."""
         time = self.lines[0].time
-        return time if self.hardware else time - SOFTWARE_TIME
+        return time if self.hardware else time - self.left
 
     def check(self, axes: Sequence[Axis]) -> None:
         """See that all axes of the plan may go where they are sent.
@@ -83,7 +88,7 @@ class Continuous:
         Raises:
             OutOfRange, NotAllowed, Busy, NotReady: one may not, or cannot now.
         """
-        for place, axis in enumerate(axes[:-1]):
+        for place, axis in enumerate(axes[:-1] if self.slow else ()):
             axis.check([positions[place] for positions in self.slow])
         for line in dict.fromkeys(self.lines):
             swept = check_sweep(self.axis, line)

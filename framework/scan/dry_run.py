@@ -147,6 +147,8 @@ class DryRun:
         if plan.continuous is not None:
             sweeping, overhead = self._sweeps(plan, plan.continuous)
             exposure = sum(line.npoints * line.time for line in plan.continuous.lines)
+            if plan.continuous.fields is not None:
+                exposure += plan.continuous.fields.number * plan.exposure
             return self._estimate(plan, measuring, sweeping, exposure, overhead, save=save)
         motion = self._axes.go(plan.axes, targets + [home] * plan.relative)
         exposure = sum(map(lasting(measuring, plan), range(number)))
@@ -158,15 +160,20 @@ class DryRun:
     def _sweeps(self, plan: Plan, continuous: Continuous) -> tuple[float, float]:
         """Sweep in thought; returns s of motion beside the points, and s of all the rest."""
         swept = [check_sweep(continuous.axis, line) for line in continuous.lines]
-        ways = self._axes.go(plan.axes, continuous.targets(swept))[
-            ::2
-        ]  # to the beginnings; the sweeps say it themselves
+        axes = plan.axes if continuous.slow else plan.axes[-1:]
+        ways = self._axes.go(axes, continuous.targets(swept))[::2]  # to the beginnings; the sweeps say it themselves
+        fields, frames = continuous.fields, 0
+        if fields is not None:
+            frames = fields.number
+        if fields is not None and fields.out is not None:
+            ways += self._axes.go([fields.out], [[place] for place in fields.ways(self._axes.setpoint(fields.out))])
         motion = sum(ways) + sum(
             one.duration - line.npoints * line.time for one, line in zip(swept, continuous.lines, strict=True)
         )
         pace = self._pace
         each = pace.motion.value + LINE_TIME + plan.stab_time + plan.sleep_time
-        return motion, pace.scan.value + CLOCKS_TIME + len(swept) * each - plan.sleep_time
+        overhead = pace.scan.value + CLOCKS_TIME + frames * pace.point.value
+        return motion, overhead + len(swept) * each - plan.sleep_time
 
     def _estimate(
         self, plan: Plan, measuring: Sequence[Source], motion: float, exposure: float, overhead: float, *, save: bool

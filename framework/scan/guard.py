@@ -9,14 +9,20 @@ from collections.abc import Callable
 import tango
 
 from ronda.framework.clients.remote import MakeProxy, Remote
-from ronda.framework.errors import RondaError
+from ronda.framework.errors import Busy, RondaError
 from ronda.framework.nexus import words
 from ronda.framework.stream.scan import Scan
 from ronda.framework.stream.stream import Stream
-from ronda.framework.tango.names import AcquisitionCommand, AxisCommand
+from ronda.framework.tango.names import LOCK_LEASE, AcquisitionCommand, AxisCommand
 
 PERIOD = 1.0
 """Seconds between two looks for scans without an owner."""
+
+BRAKING = 2.0
+"""Seconds that an axis which was stopped may need to come to rest."""
+
+AGAIN = 0.2
+"""Seconds until something is tried again that was refused because a device was busy."""
 
 SWEEP_PERIOD = 30.0
 """Seconds between two looks for rings of frames whose owner is gone and whose frames nobody needs."""
@@ -103,11 +109,22 @@ def stop_devices(scan: Scan, tango_host: str, make_proxy: MakeProxy = tango.Devi
         return problems
     from ronda.framework.clients.hooks import hooks_of, run_hook  # seldom needed
 
+    def connect(address: str) -> Remote:
+        return Remote(address, f"tango://{tango_host}/{address}", make_proxy)
+
+    free = time.monotonic() + LOCK_LEASE + BRAKING  # the dead owner's axes are locked until then, and may still brake
     for hook in hooks_of([description.attributes], words.AFTER_SCAN):
-        try:
-            run_hook(hook, lambda address: Remote(address, f"tango://{tango_host}/{address}", make_proxy))
-        except RondaError as error:
-            problems.append(f"what must be done after it failed: {error}")
+        while True:
+            try:
+                run_hook(hook, connect)
+            except Busy as error:
+                if time.monotonic() < free:
+                    time.sleep(AGAIN)
+                    continue
+                problems.append(f"what must be done after it failed: {error}")
+            except RondaError as error:
+                problems.append(f"what must be done after it failed: {error}")
+            break
     return problems
 
 

@@ -17,6 +17,7 @@ from ronda.framework.scan.steering import Steering
 from ronda.framework.scan.sweeping import Parts, Sweeping
 from ronda.framework.scan.sweeping_hardware import HardwareSweeping
 from ronda.framework.scan.sweeping_software import SoftwareSweeping
+from ronda.framework.scan.sweeping_tomography import TomographySweeping
 from ronda.framework.stream.publisher import Publisher
 from ronda.framework.stream.scan import Scan
 
@@ -26,12 +27,20 @@ Loop = Measuring | Sweeping
 def targets_of(beamline: Beamline, plan: Plan) -> tuple[Home | None, Sequence[Point]]:
     """Where a relative scan began, and where to go, absolute; checked for each axis before anything moves.
 
+    Of a tomogram: where the sample was, and the positions in the beam and out of it.
+
     Raises:
         OutOfRange, NotAllowed, Busy, NotReady: an axis may not go there, or cannot now.
     """
     if plan.continuous is not None:
         plan.continuous.check(plan.axes)
-        return None, ()
+        fields = plan.continuous.fields
+        if fields is None or fields.out is None:
+            return None, ()
+        returning = Home(beamline, [fields.out])
+        (inside,) = returning.positions
+        fields.out.check([inside, inside + fields.by])
+        return returning, ((inside,), (inside + fields.by,))
     home, targets = None, plan.targets
     if plan.relative:
         home = Home(beamline, plan.axes)
@@ -75,8 +84,11 @@ def loop_of(
     if plan.continuous is None:
         line = scan.trigger_line()
         return Measuring(plan, targets, constants, own, line, points, steering, presets, measuring), points
-    parts = Parts(scan, plan, own, measuring, steering, presets)
+    parts = Parts(scan, plan, own, measuring, steering, presets, constants)
     if plan.continuous.hardware:
         points.keep = False  # the loop follows them itself, in blocks
         return HardwareSweeping(parts), points
-    return SoftwareSweeping(parts, scan.trigger_line(), points), points
+    line = scan.trigger_line()
+    if plan.continuous.fields is not None:
+        return TomographySweeping(parts, line, points, plan.continuous.fields, targets), points
+    return SoftwareSweeping(parts, line, points), points

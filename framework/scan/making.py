@@ -142,6 +142,7 @@ class Maker:
         channels: Mapping[str, tuple[str, tuple[float, ...]]] | None = None,
         keywords: Mapping[str, Any] | None = None,
         continuous: Continuous | None = None,
+        presets: Sequence[Preset] = (),
     ) -> OwnScan:
         """Make a scan, and run it unless `run=False`; for the scans here and for those that a beamline adds.
 
@@ -160,6 +161,7 @@ class Maker:
             channels: numbers known before, by channel: unit and a value for each point.
             keywords: keywords of this kind of scan, for its command.
             continuous: what makes it a continuous scan; the last of the axes sweeps, and there are no targets.
+            presets: of this scan alone, after those of all scans.
 
         Raises:
             BadValue, NotFound: an argument means nothing.
@@ -201,7 +203,7 @@ class Maker:
             session=self.session,
             user=self.user,
             save=bool(options.get("save", True)),
-            presets=self.presets,
+            presets=[*self.presets, *presets],
             suspenders=[one for one in self.suspenders.values() if one.active],
             claims=self._claims,
             spawn=lambda work: self.spawn(work),

@@ -84,6 +84,7 @@ def opening(
     recorded = baseline.begin()
     units = {axis.name: axis.unit for axis in axes}
     moved = plan.axes
+    across = moved[:2] if plan.scatter else moved[-1:] if plan.continuous else moved[:1]
     own = [Channel(axis.name, unit=axis.unit, attributes={words.ROLE: words.POSITIONER}) for axis in moved]
     continuous = plan.continuous
     if continuous is not None:
@@ -125,7 +126,7 @@ def opening(
             words.POSITIONERS: {name: {"value": value, "unit": units[name]} for name, value in start.items()},
             words.PLOT: {
                 "signals": [counter.name for counter in plan.counters],
-                "axes": [axis.name for axis in moved[: 2 if plan.scatter else 1]] or [ELAPSED],
+                "axes": [axis.name for axis in across] or [ELAPSED],
             },
             words.NAME: plan.name,
             words.EXPOSURE: plan.exposure,

@@ -97,6 +97,12 @@ class Plan:
     attributes: dict[str, Any] = field(default_factory=dict)
     continuous: Continuous | None = None
 
+    @property
+    def returns(self) -> bool:
+        """Whether an axis goes back to where it stood, however the scan ends."""
+        fields = self.continuous.fields if self.continuous is not None else None
+        return self.relative or (fields is not None and fields.out is not None)
+
     def indices(self) -> Iterator[int]:
         """The index of each point."""
         return count() if self.points is None else iter(range(self.points))

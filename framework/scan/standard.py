@@ -18,6 +18,7 @@ from ronda.framework.scan.own import OwnScan
 from ronda.framework.scan.rocking import Rocking
 from ronda.framework.scan.spectra import SpectrumScans
 from ronda.framework.scan.steps import StepScans
+from ronda.framework.scan.tomography import TomographyScans
 
 
 class Counted(NamedTuple):
@@ -36,7 +37,7 @@ class Counted(NamedTuple):
     units: dict[str, str]
 
 
-class Scans(StepScans, AreaScans, SpectrumScans, ContinuousScans):
+class Scans(StepScans, AreaScans, SpectrumScans, ContinuousScans, TomographyScans):
     """The scans of one user in one session of a beamline.
 
     Each scan blocks until it has ended and returns its Scan; what made it fail is raised, after everything that it

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ronda.framework.errors import HardwareFault
 from ronda.framework.nexus import words
+from ronda.framework.nexus.definitions.nxtomo import IMAGE_KEY, INVALID
 from ronda.framework.scan import motion
 from ronda.framework.scan.continuous import Continuous, check_sweep
 from ronda.framework.scan.durations import Durations
@@ -40,6 +41,7 @@ class Parts:
         measuring: the devices.
         steering: lets it wait.
         presets: what is done around each point; here, around each line.
+        constants: one number for each point that is known before, by channel.
     """
 
     scan: Scan
@@ -48,6 +50,7 @@ class Parts:
     measuring: Sequence[Source]
     steering: Steering
     presets: Presets
+    constants: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 class Sweeping:
@@ -70,6 +73,8 @@ class Sweeping:
         self._slow_axes = parts.plan.axes[:-1]
         self._slow: tuple[float, ...] = ()
         self._published = 0
+        self._first = 0
+        """Index of the first point of the first line."""
 
     def run(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """Sweep over all lines; gives index and values by channel of the latest point now and then.
@@ -85,12 +90,12 @@ class Sweeping:
             waited = steering.waited
             steering.wait_until_free()
             begun = time.monotonic()
-            presets.prepare_point(number * points)
+            presets.prepare_point(self._first + number * points)
             self._go_to_begin(number)
             arrived = time.monotonic()
             self.durations.motion += arrived - begun
             steering.wait_until_free()
-            presets.start_point(number * points)
+            presets.start_point(self._first + number * points)
             yield from self._sweep(number)
             presets.stop_point()
             self.durations.waiting += steering.waited - waited
@@ -117,7 +122,7 @@ class Sweeping:
         """Take all axes to where the run-up of a line begins."""
         self.moved = True
         swept = check_sweep(self._continuous.axis, self._continuous.lines[number])
-        slow = self._continuous.slow[number] if self._continuous.slow else ()
+        slow = self._slow_of(number)
         check = self._parts.steering.check
         if slow and slow != self._slow:
             motion.move([*self._slow_axes, self._continuous.axis], [*slow, swept.begins], check)
@@ -125,6 +130,10 @@ class Sweeping:
         else:
             motion.move([self._continuous.axis], [swept.begins], check)
         rest(self._plan.stab_time, check)
+
+    def _slow_of(self, number: int) -> tuple[float, ...]:
+        """Where the slow axes stand during a line."""
+        return self._continuous.slow[number] if self._continuous.slow else ()
 
     def _start(self, number: int) -> None:
         self._continuous.axis.begins(self._continuous.axis, None)
@@ -141,18 +150,21 @@ class Sweeping:
 
     def _own_block(
         self,
-        number: int,
+        slow: tuple[float, ...],
+        index: int,
         edges: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
         elapsed: npt.NDArray[np.float64],
         exposure: npt.NDArray[np.float64],
         valid: npt.NDArray[np.uint8],
     ) -> dict[str, npt.NDArray[Any]]:
-        """What the scan itself publishes of n points: edges are their first and last positions."""
+        """What the scan itself publishes of n points from an index on: edges are their first and last positions."""
         axis, (first, last) = self._continuous.axis.name, edges
-        slow = self._continuous.slow[number] if self._continuous.slow else ()
         block: dict[str, npt.NDArray[Any]] = {
             one.name: np.full(len(first), position) for one, position in zip(self._slow_axes, slow, strict=False)
         }
+        for name, known in self._parts.constants.items():
+            values = np.array(known[index : index + len(first)], "<i4")
+            block[name] = np.where(valid, values, INVALID).astype("<i4") if name == IMAGE_KEY else values
         return block | {
             axis: (first + last) / 2,
             f"{axis}_start": first,

@@ -287,7 +287,12 @@ class HardwareSweeping(Sweeping):
             valid[:spoilt] = 0
             self._parts.steering.spoiled += spoilt
             block = self._own_block(
-                number, (positions[:-1], positions[1:]), times[:-1] - self._zero, np.diff(times), valid
+                self._slow_of(number),
+                self._published,
+                (positions[:-1], positions[1:]),
+                times[:-1] - self._zero,
+                np.diff(times),
+                valid,
             )
             self._parts.own.publish_block(block, first=self._published)
             self._published += count

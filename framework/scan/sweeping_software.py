@@ -43,7 +43,7 @@ class SoftwareSweeping(Sweeping):
         track = Track(self._sample, swept.velocity if line.step > 0 else -swept.velocity)
         end, late = first + line.npoints * line.time, 0
         for place in range(line.npoints):
-            index = number * line.npoints + place
+            index = self._first + number * line.npoints + place
             self._wait_until(first + place * line.time)
             late += time.time() - (first + place * line.time) > line.time / 2
             self._line.fire(index, point=index)
@@ -56,7 +56,8 @@ class SoftwareSweeping(Sweeping):
             self._parts.steering.spoiled += spoilt
             valid = np.array([sure and fired + exposure < end and not spoilt], np.uint8)
             block = self._own_block(
-                number,
+                self._slow,
+                index,
                 (np.array(ends[:1]), np.array(ends[1:])),
                 np.array([fired - self._zero]),
                 np.array([exposure]),

@@ -86,7 +86,7 @@ class ScanCommands:
         ending = [scan for scan in self.history.running() if scan.ending]
         for scan in ending:
             scan.stay()
-        back = [scan for scan in ending if scan.plan.relative]
+        back = [scan for scan in ending if scan.plan.returns]
         what = "the axes do not go back" if back else "stopping"
         return f"{what}; a third Ctrl-C returns at once and leaves the rest as it is" if ending else ""
 
@@ -133,7 +133,7 @@ class ScanCommands:
             *(scans.ascan, scans.a2scan, scans.a3scan, scans.a4scan, scans.a5scan, scans.anscan),
             *(scans.dscan, scans.d2scan, scans.d3scan, scans.d4scan, scans.d5scan, scans.dnscan),
             *(scans.lookupscan, scans.pointscan, scans.logscan, scans.amesh, scans.dmesh),
-            *(scans.xas_scan, scans.fscan, scans.fmesh),
+            *(scans.xas_scan, scans.fscan, scans.fmesh, scans.fulltomo),
             *self._peaks.commands(),
             *self._plots.commands(),
             *(scans.lineup, scans.spiral, scans.rel_spiral, scans.spiral_fermat, scans.rel_spiral_fermat, scans.rockit),

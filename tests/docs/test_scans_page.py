@@ -46,7 +46,11 @@ def test_the_example_of_each_scan_runs(demo, home) -> None:
     typed = lines_of("reference/scans.md", "The scans")
     done = demo.ronda("shell", demo.folder, "-c", typed, timeout=300)
 
-    scans = [line for line in typed.splitlines() if "scan" in line or re.match(r"sct|\w+mesh|\w*spiral|lineup", line)]
+    scans = [
+        line
+        for line in typed.splitlines()
+        if "scan" in line or re.match(r"sct|fulltomo|\w+mesh|\w*spiral|lineup", line)
+    ]
     assert len(re.findall(r"^scan \d+ saved: ", done.stdout, re.MULTILINE)) == len(scans)
     assert "peak is at samy" in done.stdout
 

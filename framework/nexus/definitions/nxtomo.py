@@ -40,6 +40,7 @@ def tomo(
     *,
     image_key: Any = PROJECTION,
     control: Any = None,
+    count_time: Any = None,
     x_translation: Any = None,
     y_translation: Any = None,
     z_translation: Any = None,
@@ -60,6 +61,7 @@ def tomo(
         image_key: what the frames are: 0 projection, 1 flat field, 2 dark field, 3 invalid; one number for all
             points or one for each, or the name of the channel that says it.
         control: the counter of the beam's intensity.
+        count_time: the channel of each frame's exposure time; without it the file has the scan's.
         x_translation, y_translation, z_translation: axes that move the sample.
         x_pixel_size, y_pixel_size: in m.
         distance: from the sample to the detector in m.
@@ -77,6 +79,7 @@ def tomo(
         "image": image,
         "image_key": image_key if named else IMAGE_KEY,
         "control": control,
+        "count_time": count_time,
         "x_translation": x_translation,
         "y_translation": y_translation,
         "z_translation": z_translation,
@@ -119,7 +122,7 @@ def _tree(scan: Telling) -> Mapping[str, Node]:
         "data": image,
         "image_key": key,
         "image_key_control": key,
-        "count_time": told(scan, "exposure", "s"),
+        "count_time": link(scan, "count_time") or told(scan, "exposure", "s"),
         "x_pixel_size": told(scan, "x_pixel_size", "m"),
         "y_pixel_size": told(scan, "y_pixel_size", "m"),
         "distance": told(scan, "distance", "m"),
@@ -156,6 +159,7 @@ DEFINITION = Definition(
         Role("image", "the frame", axes=2),
         Role("image_key", "what the frame is", kinds="iu"),
         Role("control", "the intensity of the beam", needed=False),
+        Role("count_time", "the exposure time of each frame", unit="s", needed=False),
         Role("x_translation", "the position of the sample along x", unit="mm", needed=False),
         Role("y_translation", "the position of the sample along y", unit="mm", needed=False),
         Role("z_translation", "the position of the sample along z", unit="mm", needed=False),

@@ -1,11 +1,12 @@
 """The guard that ends scans whose owner died, without a beamline around it."""
 
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 
 import tango
 
-from ronda.framework.errors import ServiceFailed
+from ronda.framework.errors import Busy, ServiceFailed
 from ronda.framework.scan.guard import end_orphan, guard, stop_devices
 from ronda.framework.stream.description import Channel, Description, Device
 
@@ -65,6 +66,28 @@ def test_a_device_that_cannot_be_stopped_is_named_and_the_others_are_stopped():
     assert failed == [sentence]
     assert told == [f"scan 7: {sentence}"]
     assert proxies.told == [("ct1", "DisarmScan", "20260101T000000-00000000")]
+
+
+def test_what_must_be_done_afterwards_is_tried_again_while_the_dead_owners_lock_lasts(monkeypatch):
+    monkeypatch.setattr("ronda.framework.scan.guard.AGAIN", 0.001)
+    proxies, tries = Proxies({}), []
+
+    def make_proxy(address):
+        if address.endswith("mirror"):
+            tries.append(address)
+            if len(tries) < 3:
+                raise Busy("mirror: is locked by somebody who has died")
+        proxy = proxies(address)
+        proxy.set_timeout_millis = lambda _: None
+        return proxy
+
+    scan = orphan()
+    attributes = {**DESCRIPTION.attributes, "after_scan": [{"command": "demo/axis/mirror/Return"}]}
+    scan.description = replace(DESCRIPTION, attributes=attributes)
+
+    assert stop_devices(scan, "host:1", make_proxy) == []
+    assert proxies.told[-1] == ("mirror", "Return")
+    assert len(tries) == 3
 
 
 def test_nothing_is_told_if_its_owner_came_back_or_another_agent_was_first():
