@@ -32,6 +32,12 @@ EXPENDABLE = f"{ROOT}expendable"
 NEWS = f"{ROOT}news"
 """Stream: one entry for each new scan, change of state and scan that left memory."""
 
+LOGBOOK = f"{ROOT}logbook"
+"""Stream: what people did and said, and the scans; the oldest of very many entries leave."""
+
+LOGBOOK_READERS = f"{ROOT}logbook:readers"
+"""Hash: how far each reader of the logbook has come, by its name."""
+
 ABSENT = f"{ROOT}absent"
 """Never exists: deleting it is how a script says that it may write although Redis is at its limit."""
 
@@ -69,6 +75,11 @@ def live(device: str) -> str:
 def session(name: str) -> str:
     """Hash: what a session keeps; where its data belong, and its user's metadata."""
     return f"{ROOT}session:{name}"
+
+
+def said(token: str) -> str:
+    """String with a time to live: that an entry of the logbook was made, so that it is not made twice."""
+    return f"{LOGBOOK}:said:{token}"
 
 
 def number_counter(counted_in: Sequence[str]) -> str:

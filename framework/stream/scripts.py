@@ -75,6 +75,25 @@ call('HSET', ARGV[1], ARGV[2], ARGV[4])
 return ARGV[4]
 """)
 
+LOG = Script("""
+-- logbook, key of the token, most entries, session's key or '', field of its place, then the fields of the entry ->
+-- id of the entry, '' if it was made before
+wake()
+if not call('SET', ARGV[2], '1', 'NX', 'EX', 3600) then return '' end
+local fields = {unpack(ARGV, 6)}
+if ARGV[4] ~= '' then
+  fields[#fields + 1] = 'place'
+  fields[#fields + 1] = call('HGET', ARGV[4], ARGV[5]) or '{}'
+end
+return call('XADD', ARGV[1], 'MAXLEN', '~', ARGV[3], '*', unpack(fields))
+""")
+
+REACHED = Script("""
+-- readers, reader, place ->
+wake()
+call('HSET', ARGV[1], ARGV[2], ARGV[3])
+""")
+
 STATE = Script("""
 -- id, state, sentence -> 'done' | 'refused' | 'gone', state before
 wake()

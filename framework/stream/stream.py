@@ -17,6 +17,7 @@ from ronda.framework.stream.description import Description
 from ronda.framework.stream.greeting import greet
 from ronda.framework.stream.keeper import Keeper
 from ronda.framework.stream.lease import Lease
+from ronda.framework.stream.logbook import Logbook
 from ronda.framework.stream.scan import Scan
 from ronda.framework.stream.session import Session
 
@@ -111,6 +112,10 @@ class Stream:
     def session(self, name: str) -> Session:
         """What a session keeps beside its scans."""
         return Session(self._server, name)
+
+    def logbook(self) -> Logbook:
+        """What people did and said, and the scans."""
+        return Logbook(self._server)
 
     def open_scan(
         self,

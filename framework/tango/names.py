@@ -313,6 +313,22 @@ class WriterAttribute(StrEnum):
     LAST_ERROR = "LastError"
 
 
+class LogbookAttribute(StrEnum):
+    """Attributes of a logbook."""
+
+    WRITTEN = "Written"
+    LATEST = "Latest"
+    POSTED = "Posted"
+    DROPPED = "Dropped"
+    POST_PROBLEM = "PostProblem"
+
+
+class LogbookCommand(StrEnum):
+    """Commands of a logbook."""
+
+    ADD = "Add"
+
+
 class WriterCommand(StrEnum):
     """Commands of a writer."""
 

@@ -11,7 +11,7 @@ import tango
 
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import Counter
-from ronda.framework.errors import RondaError
+from ronda.framework.errors import NotReady, RondaError
 from ronda.framework.host.status import HostStatus
 
 UNSETTLED = ("UNKNOWN", "INIT")
@@ -30,7 +30,13 @@ def connect(status: HostStatus, make_proxy: Callable[[str], Any] = tango.DeviceP
 
     Raises:
         ServiceFailed: the Tango database does not answer.
+        NotReady: nobody knows where it is.
     """
+    if not status.tango_host:
+        raise NotReady(
+            f"beamline {status.beamline}: nobody knows any more where its Tango database is, because its folder of "
+            f"{status.config} was removed while it ran; `ronda down {status.config}` ends it"
+        )
     environment = dict(os.environ)
     if status.redis_user:
         environment["RONDA_REDIS_USER"] = status.redis_user

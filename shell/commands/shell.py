@@ -87,7 +87,9 @@ def work(
 
     from ronda.framework.clients.work_session import WorkSession, work_session
     from ronda.shell.commands.connecting import connect, wait_until_settled
+    from ronda.shell.prompt.journal import Journal
     from ronda.shell.prompt.session import ShellSession
+    from ronda.shell.prompt.user import user_name
 
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(
@@ -98,7 +100,8 @@ def work(
     console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
     chosen = work_session(beamline, session) if session else WorkSession()
     folder = Path(running.status.config)
-    place = ShellSession(beamline, console, errors, traceback=traceback, folder=folder, work=chosen)
+    journal = Journal(beamline, chosen.name, user_name(), lambda text: errors.print(text, style="red", markup=False))
+    place = ShellSession(beamline, console, errors, traceback=traceback, folder=folder, work=chosen, journal=journal)
     try:
         if code is not None:
             return place.run(code)
@@ -109,6 +112,7 @@ def work(
         place.prompt(history_file(beamline.name, os.environ))
         return 0
     finally:
+        journal.close()
         beamline.close()
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable
 
 import gevent
@@ -16,6 +14,7 @@ from ronda.framework.policy.policy import DataPolicy
 from ronda.shell.displays.colours import coloured
 from ronda.shell.displays.troubles import reason, several, troubles
 from ronda.shell.prompt.together import begin_all
+from ronda.shell.prompt.user import user_name
 
 PATIENCE = 1.0
 """Seconds that the first screen waits for devices."""
@@ -27,7 +26,7 @@ def tell_first(shown: SessionObjects, policy: DataPolicy, console: Console) -> N
     asked = begin_all([_state_of(one) for one in devices])
     where = gevent.spawn(_where, policy)
     gevent.joinall([*asked, where], timeout=PATIENCE)
-    user = _user()
+    user = user_name()
     axes, counters = len(shown.axes()), len(shown.counters())
     folder = where.value if where.ready() and where.value else "not known yet, see SCAN_SAVING"
     session = f", session {shown.session.name}" if shown.session.name else ""
@@ -58,13 +57,6 @@ def _where(policy: DataPolicy) -> str:
         return policy.folder(policy.place)
     except RondaError:
         return ""
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def _print(console: Console, text: str) -> None:

@@ -27,6 +27,7 @@ from ronda.shell.prompt.begun import watch
 from ronda.shell.prompt.execution import ERROR, Interpreter
 from ronda.shell.prompt.explaining import special
 from ronda.shell.prompt.interrupts import Interrupts
+from ronda.shell.prompt.journal import Journal
 from ronda.shell.prompt.namespace import Namespace
 from ronda.shell.prompt.own_scans import FOLDER, OwnScans
 from ronda.shell.verbs.asking import AskingCommands
@@ -34,6 +35,7 @@ from ronda.shell.verbs.cleanup import CleanupCommands, Restore
 from ronda.shell.verbs.debugging import DebuggingCommands
 from ronda.shell.verbs.everything import Everything
 from ronda.shell.verbs.listing import ListingCommands
+from ronda.shell.verbs.logbook import LogbookCommands
 from ronda.shell.verbs.measuring import ActiveMeasurementGroup
 from ronda.shell.verbs.motion import MotionCommands
 from ronda.shell.verbs.policy import PolicyCommands, ScanSaving
@@ -67,6 +69,7 @@ class ShellSession:
         traceback: whether errors are told with their whole story.
         folder: of the beamline's YAML files, where its own scans and the scripts of sessions are; None for none.
         work: which of the beamline's objects are there, and what runs first.
+        journal: is told what is typed, and what went wrong.
     """
 
     def __init__(
@@ -78,6 +81,7 @@ class ShellSession:
         traceback: bool = False,
         folder: Path | None = None,
         work: WorkSession = EVERYTHING,
+        journal: Journal | None = None,
     ) -> None:
         self.beamline = beamline
         self._console = console
@@ -88,6 +92,8 @@ class ShellSession:
         self._steering = SteeringCommands(self._scans.scans, console)
         self._motion = MotionCommands(console, lambda: self._scans.scans.dry)
         self._positions = PositionCommands(shown, console)
+        self._journal = journal
+        self._say = journal.add if journal is not None else _unheard
         self._listing = ListingCommands(shown, console)
         self._states = StateCommands(shown, console)
         self._debugging = DebuggingCommands(beamline, console, os.environ)
@@ -100,7 +106,7 @@ class ShellSession:
         self._policy = PolicyCommands(policy, console)
         self._interpreter = Interpreter(
             Namespace(shown.objects, self._commands(), {**self._others(), "SCAN_SAVING": ScanSaving(policy)}),
-            self.tell,
+            self._tell_error,
             traceback=traceback,
             show=self._show,
             interrupts=Interrupts(self._tell_above, self._scans.stay, self._scans.leave),
@@ -123,6 +129,10 @@ class ShellSession:
         """Tell what went wrong."""
         self._errors.print(text, style="red", markup=False, highlight=False, soft_wrap=True)
 
+    def _tell_error(self, text: str) -> None:
+        self._say("error", text)
+        self.tell(text)
+
     def _tell_above(self, text: str) -> None:
         """Tell something while a command shows what it does, above what is redrawn."""
         if self._console.is_terminal:
@@ -132,6 +142,7 @@ class ShellSession:
 
     def run(self, code: str) -> int:
         """Run code that was given; returns the exit code."""
+        self._say("command", code)
         return self._set_up() or self._interpreter.run(code, after=self._scans.finish)
 
     def run_file(self, file: Path) -> int:
@@ -145,6 +156,7 @@ class ShellSession:
         except (OSError, UnicodeDecodeError) as error:
             raise BadValue(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
         self._interpreter.namespace["__file__"] = str(file)
+        self._say("command", f"run {file}")
         return self._set_up() or self._interpreter.run(text, str(file), after=self._scans.finish)
 
     def prompt(self, history: Path | None) -> None:
@@ -205,7 +217,11 @@ class ShellSession:
             for sentence in self._scripts.edited():
                 self.tell(sentence)
             if special(text, self._interpreter.namespace, self._show) is not None:
+                if text.lstrip().startswith("!"):
+                    self._say("command", text)
                 text = f"{SPECIAL}({text!r})"
+            else:
+                self._say("command", text)
             try:
                 self._interpreter.run(text, show_value=True, after=self._scans.name_files)
             except SystemExit:
@@ -234,6 +250,7 @@ class ShellSession:
             *(positions.wa, positions.wu, positions.wm),
             *self._listing.commands(),
             *self._states.commands(),
+            *self._logbook().commands(),
             *self._debugging.commands(),
             *(motion.mv, motion.mvr, motion.mvd, motion.umv, motion.umvr, motion.move),
             *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
@@ -259,6 +276,10 @@ class ShellSession:
             return ""
         return f'the session {self._shown.session.name} leaves it out; {name} = config.get("{name}") takes it'
 
+    def _logbook(self) -> LogbookCommands:
+        flush = (lambda _: None) if self._journal is None else self._journal.flush
+        return LogbookCommands(self.beamline, self._say, self._console, flush)
+
     def _do_special(self, text: str) -> None:
         action = special(text, self._interpreter.namespace, self._show)
         if action is not None:
@@ -266,3 +287,7 @@ class ShellSession:
 
     def _show(self, text: str) -> None:
         self._console.print(coloured(text))  # in lines that end between words
+
+
+def _unheard(kind: str, text: str) -> None:
+    """Where there is no logbook."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ from ronda.framework.stream.description import State
 from ronda.shell.displays.counts import counts_table
 from ronda.shell.displays.watch import Watch
 from ronda.shell.prompt.begun import belong_to
+from ronda.shell.prompt.user import user_name
 from ronda.shell.verbs.peaks import PeakCommands
 from ronda.shell.verbs.plotting import PlotCommands, Selection
 
@@ -46,7 +45,7 @@ class ScanCommands:
         self._console = console
         self._watch = Watch(console)
         self._keys: ScanKeys | None = None
-        self._scans = Scans(beamline, session, user=_user(), observers=[self._watch])
+        self._scans = Scans(beamline, session, user=user_name(), observers=[self._watch])
         self._scans.spawn = _in_greenlet
         selection = Selection()
         self._peaks = PeakCommands(self._scans.history, console, lambda: self._scans.dry is not None, selection)
@@ -154,11 +153,3 @@ def _in_greenlet(work: Callable[[], None]) -> Task:
     task.start()
     beside: Task = task
     return beside
-
-
-def _user() -> str:
-    """Who works here; in a container this machine may not know a name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -11,10 +10,8 @@ from typing import Any, TextIO, cast
 from rich.console import Console
 
 from ronda.framework.errors import BadValue
+from ronda.framework.plain import ESCAPES
 from ronda.shell.prompt.preferences import Preferences, load_preferences, save_preferences
-
-ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b.|\r(?!\n)")
-"""What moves the cursor or colours text, and has no place in a file."""
 
 
 class Log:

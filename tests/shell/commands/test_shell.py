@@ -182,3 +182,32 @@ def test_a_session_has_its_own_objects_and_gives_the_others_when_asked(demo: Any
         "demo: there is no session nosuch; there are alignment"
         in ronda("shell", demo.folder, "-s", "nosuch", "-c", "1", code=1).stdout
     )
+
+
+def test_the_logbook_has_what_was_typed_noted_and_measured_beside_the_data(
+    demo: Any, ronda: Any, wait_for: Any
+) -> None:
+    code = "elog_add('a crack'); scan = loopscan(1, 0.01, i0, title='noted'); mv(samx, 99)"
+    ronda("shell", demo.folder, "-c", code, code=1)
+    text = Path(demo.folder, "data", "logbook.md")
+    wait_for(
+        lambda: text.exists() and "begins: noted" in text.read_text() and "99.0 mm" in text.read_text(), 60, "told"
+    )
+    shown = ronda("shell", demo.folder, "-c", "elog_show(3, 'note'); elog_show(kind='scan', text='noted')").stdout
+
+    assert "a crack" in shown
+    assert "begins: noted" in shown
+    lines = text.read_text().splitlines()
+    assert sum("**note** a crack" in line for line in lines) == 1
+    assert any(line.partition(": ")[2].startswith(f"`{code}`") for line in lines)
+    assert any("**error** `samx: cannot move to 99.0 mm" in line for line in lines)
+
+
+def test_any_tango_client_may_note_something(demo: Any, wait_for: Any) -> None:
+    logbook = demo.device("logbook")
+    logbook.Add("the chiller was refilled")
+    text = Path(demo.folder, "data", "logbook.md")
+    wait_for(lambda: text.exists() and "**note** the chiller was refilled" in text.read_text(), 60, "written")
+    wait_for(lambda: str(logbook.state()) == "ON", 60, "all is well")
+    with pytest.raises(Exception, match="logbook: Add takes a text, not an empty one"):
+        logbook.Add(" ")
