@@ -27,6 +27,7 @@ CREATE TABLE events (serial INTEGER PRIMARY KEY, attribute INTEGER NOT NULL, tim
 CREATE TABLE files (name TEXT PRIMARY KEY, level TEXT NOT NULL, day TEXT NOT NULL, first INTEGER NOT NULL,
     last INTEGER NOT NULL, rows INTEGER NOT NULL, start INTEGER NOT NULL, stop INTEGER NOT NULL,
     bytes INTEGER NOT NULL, digest TEXT NOT NULL);
+CREATE TABLE doubtful (name TEXT PRIMARY KEY);
 CREATE TABLE marks (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT INTO marks VALUES ('compacted', 0);
 """
@@ -113,7 +114,8 @@ class Buffer:
     @property
     def compacted(self) -> int:
         """The highest serial number that is in the Parquet files."""
-        return int(self.connection.execute("SELECT value FROM marks WHERE name = 'compacted'").fetchone()[0])
+        with self.lock:
+            return int(self.connection.execute("SELECT value FROM marks WHERE name = 'compacted'").fetchone()[0])
 
     def last_received(self) -> float | None:
         """When the last event was received, in s since 1970; None if there is none."""
@@ -186,19 +188,62 @@ class Buffer:
             rows.append((serial, attribute, time, delay, tag, form, kept, written, event.who, event.text or None))
         return rows
 
-    def add_files(self, files: Sequence[File], gone: Sequence[str] = (), compacted: int | None = None) -> None:
+    def doubt(self, names: Sequence[str]) -> None:
+        """Note files that may come to be on the disk, and count for nothing as long as the catalogue has them not."""
+        with self.writing() as connection:
+            connection.executemany("INSERT OR IGNORE INTO doubtful VALUES (?)", [(name,) for name in names])
+
+    def doubtful(self) -> list[str]:
+        """Files that may be on the disk and count for nothing."""
+        with self.lock:
+            return [name for (name,) in self.connection.execute("SELECT name FROM doubtful").fetchall()]
+
+    def trust(self, names: Sequence[str]) -> None:
+        """Such files are no longer on the disk."""
+        with self.writing() as connection:
+            connection.executemany("DELETE FROM doubtful WHERE name = ?", [(name,) for name in names])
+
+    def add_files(
+        self,
+        files: Sequence[File],
+        gone: Sequence[str] = (),
+        compacted: int | None = None,
+        received: int | None = None,
+    ) -> None:
         """Take Parquet files into the catalogue and others out of it, at once.
 
         Args:
             files: that are complete on the disk.
-            gone: names of those that no longer count.
+            gone: names of those that no longer count, and may be deleted then.
             compacted: the highest serial number that is in files now; None leaves it.
+            received: when the event with this number was received, in µs.
         """
         with self.writing() as connection:
-            connection.executemany("DELETE FROM files WHERE name = ?", [(name,) for name in gone])
-            connection.executemany("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", files)
-            if compacted is not None:
-                connection.execute("UPDATE marks SET value = ? WHERE name = 'compacted'", (compacted,))
+            for name in gone:
+                connection.execute("DELETE FROM files WHERE name = ?", (name,))
+                connection.execute("INSERT OR IGNORE INTO doubtful VALUES (?)", (name,))
+            for file in files:
+                connection.execute("INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", file)
+                connection.execute("DELETE FROM doubtful WHERE name = ?", (file.name,))
+            for mark, value in (("compacted", compacted), ("received", received)):
+                if value is not None:
+                    connection.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (mark, value))
+
+    def add_names(self, names: Sequence[str]) -> None:
+        """Know names under which something is in the files."""
+        with self.writing() as connection:
+            new = [
+                (name, len(self._attributes) + number)
+                for number, name in enumerate(sorted(set(names) - set(self._attributes)), 1)
+            ]
+            connection.executemany("INSERT INTO attributes (name, id) VALUES (?, ?)", new)
+        self._attributes.update(new)
+
+    def has_rows(self, first: int, last: int) -> bool:
+        """Whether events with serial numbers from `first` to `last` wait for compaction."""
+        with self.lock:
+            query = "SELECT 1 FROM events WHERE serial BETWEEN ? AND ? LIMIT 1"
+            return self.connection.execute(query, (max(first, self.compacted + 1), last)).fetchone() is not None
 
     def forget_compacted(self, chunk: int = 50_000) -> None:
         """Delete the rows that are in Parquet files, a chunk at a time: whoever appends does not wait for long."""
@@ -215,7 +260,8 @@ class Buffer:
 
     def files(self, level: str | None = None) -> list[File]:
         """The catalogue, in the order of their events."""
-        return files(self.connection, level)
+        with self.lock:
+            return files(self.connection, level)
 
     def close(self) -> None:
         """Let go of the file."""
