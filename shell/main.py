@@ -72,6 +72,18 @@ COMMANDS: dict[str, Command | Group] = {
     "check": Command(
         "files:check", "Compare the file of a scan with the stream, point by point, and with its checksum."
     ),
+    "archive": Group(
+        "Ask the archive of the data loggers: how it went, what it was, what changed.",
+        {
+            "history": Command("archive:history", "Show how attributes went, as a table or as a plot of characters."),
+            "at": Command("archive:at", "Show the values that attributes had at a time, or why they had none."),
+            "changed": Command("archive:changed", "Show what differs between two times: settings first, with who."),
+            "search": Command("archive:search", "List the attributes that are archived, with their last values."),
+            "export": Command("archive:export", "Write what is archived into a CSV, Parquet or NeXus file."),
+            "check": Command("archive:check", "Check the archive's files, and put right what can be."),
+            "compact": Command("archive:compact", "Bring the buffer of an idle archive into Parquet files."),
+        },
+    ),
     "env": Command("environment:env", 'Print the exports for other clients: `eval "$(ronda env)"`.'),
     "doctor": Command("doctor:doctor", "Say what is wrong with this machine and this beamline, and what to do."),
     "config": Group(

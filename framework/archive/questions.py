@@ -174,7 +174,7 @@ class Archive:
         return export.export(self._reader, [self.resolve(name) for name in attributes], path, start, stop)
 
     def _between(self, since: Time | None, until: Time | None) -> tuple[float, float]:
-        if isinstance(since, str) and until is not None:
+        if isinstance(since, str) and since.strip()[-1:].isalpha() and until is not None:  # a plain number is a time
             try:
                 length = span(since)  # so long until the end, not until now
             except BadValue:

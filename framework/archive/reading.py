@@ -73,8 +73,7 @@ class Reader:
         Raises:
             NotFound: there is none.
         """
-        found = [file.parent for file in (self.folder / buffer.FILE, *sorted(self.folder.glob(f"*/{buffer.FILE}")))]
-        found = [folder for folder in found if (folder / buffer.FILE).is_file()]
+        found = stores_in(self.folder)
         if not found:
             raise NotFound(
                 f"there is no archive in {self.folder}: no data logger wrote there yet, or it is another folder"
@@ -153,6 +152,20 @@ class Reader:
         if self._database is not None:
             self._database.close()
             self._database = None
+
+
+def stores_in(folder: Path, *, files: bool = False) -> list[Path]:
+    """Stores in a folder: itself, or the folders in it that are one.
+
+    Args:
+        folder: where to look.
+        files: whether one counts that has lost its SQLite file, and has Parquet files.
+    """
+    return [
+        path
+        for path in (folder, *sorted(folder.glob("*/")))
+        if (path / buffer.FILE).is_file() or (files and (path / "events").is_dir())
+    ]
 
 
 def _longest(level: str) -> int:

@@ -59,6 +59,11 @@ class Folders:
         return self.state / "redis"
 
     @property
+    def archive(self) -> Path:
+        """What the data loggers of this host keep, each in a folder of its own."""
+        return self.state / "archive"
+
+    @property
     def tango_database(self) -> Path:
         """SQLite file of the embedded Tango database."""
         return self.state / "tango.db"
