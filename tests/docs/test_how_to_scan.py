@@ -70,4 +70,4 @@ def test_user_scripts_do_what_the_page_says(demo, home, tmp_path) -> None:
     printed = demo.ronda("shell", demo.folder, "-c", code, XDG_STATE_HOME=str(tmp_path / "state")).stdout
 
     assert "user.STEPS, user.centre" in printed
-    assert "dscan(samy, -0.2, 0.2, 10, 0.02, diode)" in printed
+    assert "dscan(samy, -0.2, 0.2, 10, 0.05, diode)" in printed

@@ -46,7 +46,7 @@ def test_the_peak_of_a_scan_is_found_and_gone_to(profile, beamline):
     assert profile.peak(beamline["diode"], "samy") == pytest.approx(PINHOLE[0], abs=0.13)
     assert profile.fwhm() == pytest.approx(0.3, abs=0.1)
     found = profile.fit("gauss")
-    assert abs(found.centre - PINHOLE[0]) < 0.02 + 5 * found.errors["centre"]
+    assert abs(found.centre - PINHOLE[0]) < 0.03 + 5 * found.errors["centre"]  # of which 0.015 is drift
     assert found.units == {"centre": "mm", "fwhm": "mm", "height": "count", "offset": "count"}
 
     for go in (profile.goto_com, profile.goto_peak, profile.goto_trough, profile.goto_cen):
