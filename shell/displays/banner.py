@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import gevent
 from rich.console import Console
@@ -15,6 +16,9 @@ from ronda.shell.displays.colours import coloured
 from ronda.shell.displays.troubles import reason, several, troubles
 from ronda.shell.prompt.together import begin_all
 from ronda.shell.prompt.user import user_name
+
+TROUBLED = ("FAULT", "ALARM", "UNKNOWN")
+"""States of which the first screen tells."""
 
 PATIENCE = 1.0
 """Seconds that the first screen waits for devices."""
@@ -41,15 +45,20 @@ def tell_first(shown: SessionObjects, policy: DataPolicy, console: Console) -> N
     _print(console, "wa shows where the axes are, ? helps, Ctrl-C stops, Ctrl-D leaves")
 
 
-def _state_of(device: object) -> Callable[[], str]:
-    return lambda: str(getattr(device, "state"))  # noqa: B009 - each kind has it, as a property that asks
+def _state_of(device: Any) -> Callable[[], str]:
+    def ask() -> str:
+        """Its state, and what it says about it if that is none in which one can work."""
+        state = str(device.state)
+        return f"state {state}: {reason(device.status)}" if state in TROUBLED else ""
+
+    return ask
 
 
 def _trouble(answer: object) -> str:
     """What is wrong; empty if nothing is."""
     if isinstance(answer, RondaError):
         return reason(answer)
-    return f"state {answer}" if answer in ("FAULT", "ALARM", "UNKNOWN") else ""
+    return str(answer or "")
 
 
 def _where(policy: DataPolicy) -> str:
@@ -60,4 +69,4 @@ def _where(policy: DataPolicy) -> str:
 
 
 def _print(console: Console, text: str) -> None:
-    console.print(coloured(text), soft_wrap=True)
+    console.print(coloured(text))  # in lines that end between words
