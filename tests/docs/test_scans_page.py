@@ -44,6 +44,7 @@ def test_there_is_an_example_for_each_scan() -> None:
 @pytest.mark.timeout(400)
 def test_the_example_of_each_scan_runs(demo, home) -> None:
     typed = lines_of("reference/scans.md", "The scans")
+    typed += f"{lines_of('how-to/map-fluorescence.md').splitlines()[0]}\n"  # the coarse map
     done = demo.ronda("shell", demo.folder, "-c", typed, timeout=300)
 
     scans = [

@@ -10,10 +10,12 @@ import pytest
 
 from ronda.framework.errors import BadValue, NotAllowed, OutOfRange
 from ronda.framework.scan.observer import Observer
+from ronda.framework.scan.opening import OWN
 from ronda.framework.scan.presets import PointPreset
 from ronda.framework.scan.standard import Scans
 from ronda.framework.scan.suspenders import Suspender
 from ronda.framework.stream.description import State
+from ronda.framework.stream.publisher import Publisher
 from tests.framework.scan.test_faults import when
 
 STEP = 0.02
@@ -209,6 +211,37 @@ def test_stopped_in_the_middle_it_leaves_all_channels_equally_long_and_the_next_
         assert not np.isnan(found["samy"][:]).any()
     again = Scans(beamline).fscan("samy", 0.0, 0.01, 10, 0.01, "i0", save=False)
     assert (again.state, len(again["i0"])) == ("COMPLETED", 10)
+
+
+@pytest.mark.parametrize("taken", [True, False], ids=["after", "before"])
+def test_stopped_while_it_publishes_positions_it_doubles_and_shifts_none(beamline, home, monkeypatch, taken):
+    publish, blocks = Publisher.publish_block, []
+
+    def interrupted(self, arrays, **keywords):
+        if self.device.name == OWN:
+            blocks.append(arrays)
+        if len(blocks) == 2 and not taken:
+            blocks.append("interrupted")
+            raise KeyboardInterrupt
+        index = publish(self, arrays, **keywords)
+        if len(blocks) == 2:
+            blocks.append("interrupted")
+            raise KeyboardInterrupt
+        return index
+
+    monkeypatch.setattr(Publisher, "publish_block", interrupted)
+    scans = Scans(beamline, "tests", "somebody")
+    with pytest.raises(KeyboardInterrupt):
+        scans.fscan("samy", 0.0, 0.005, 1000, 0.005, "i0", save=False)
+    scan = scans.last
+
+    assert scan.state == "ABORTED"
+    count = len(scan["i0"])
+    assert {len(scan[name]) for name in ("samy", "samy_start", "samy_end", "valid", "ct1_valid")} == {count}
+    assert 0 < count == scan.points_done < 1000
+    assert scan["samy_start"] == pytest.approx(0.005 * np.arange(count), abs=RESOLUTION)
+    assert np.diff(scan["elapsed_time"]) == pytest.approx(scan["exposure_time"][:-1])
+    assert scan["valid"].tolist() == scan["ct1_valid"].tolist()
 
 
 def test_with_software_triggers_positions_are_those_that_the_axis_tells(scans, home):
