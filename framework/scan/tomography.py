@@ -21,7 +21,8 @@ from ronda.framework.scan.measured import Measured
 from ronda.framework.scan.own import OwnScan
 from ronda.framework.scan.presets import Preset
 from ronda.framework.scan.shutter_preset import ShutterPreset
-from ronda.framework.scan.sweep import Line
+from ronda.framework.scan.sources import sources
+from ronda.framework.scan.sweep import ROUNDING, Line
 
 NAME = "fulltomo"
 
@@ -47,7 +48,7 @@ class TomographyScans(Maker):
         flats: int = 10,
         flats_after: int = 0,
         shutter: Shutter | str | None = None,
-        latency: float = SOFTWARE_TIME,
+        latency: float | None = None,
         sample: str = "",
         **options: Unpack[Options],
     ) -> OwnScan:
@@ -67,7 +68,8 @@ class TomographyScans(Maker):
             out: axis that takes the sample out of the beam for flat fields, and how far, in its unit.
             darks, flats, flats_after: number of dark fields and of flat fields before and behind the projections.
             shutter: a fast shutter that keeps the beam off for dark fields; if nothing is said, the only one there is.
-            latency: s of each projection that are left for reading the camera out.
+            latency: s of each projection that are left for reading the camera out; as long as it says that it needs, if
+                nothing is said.
             sample: its name; the one that the session has, if nothing is said.
             options: see `Options`; `definition=tomo(…)` tells more, such as the size of a pixel.
 
@@ -78,18 +80,13 @@ class TomographyScans(Maker):
         turning = an_axis(self.beamline, NAME, axis)
         line = self._projections(turning, start, total, nproj, time)
         fields = self._fields(turning, out, (darks, flats, flats_after), shutter)
-        left = a_number(NAME, "the latency", latency, "s")
-        if not SOFTWARE_TIME <= left < line.time:
-            raise OutOfRange(
-                f"{NAME}: the latency should be {SOFTWARE_TIME:g} s, which software triggers need, or longer, and "
-                f"shorter than the {line.time:g} s of a projection, not {left:g} s"
-            )
         chosen = self.counters(NAME, counters)
         keys = fields.keys(line.npoints)
         if len(keys) > MOST_POINTS:
             raise BadValue(f"{NAME}: {len(keys)} frames are too many; a scan has at most {MOST_POINTS}")
         given = options.get("definition")
         declared = _declared(turning, fields, chosen, keys, sample, given)
+        left = self._latency(latency, line.time, next(one for one in chosen if one.name == declared.roles["image"]))
         continuous = Continuous(
             turning, (line,), check_sweep(turning, line), triggers=SOFTWARE, why=f"{NAME}: {WHY}", left=left,
             fields=fields,
@@ -113,11 +110,36 @@ class TomographyScans(Maker):
                 "flats": flats,
                 "flats_after": flats_after,
                 "shutter": fields.shutter,
-                "latency": latency,
+                "latency": left,
             },
             continuous=continuous,
             presets=presets,
         )
+
+    def _latency(self, given: Any, time: float, image: Counter) -> float:
+        """Seconds of each projection that are left for reading the camera out.
+
+        Raises:
+            OutOfRange: they are too few, or no time is left for the exposure.
+            BadValue: the camera is to measure otherwise than the scan.
+        """
+        (source,) = sources(self.beamline, [replace(image, part=None)])
+        if image.part is not None and (image.part.every > 1 or image.part.time is not None or image.part.trigger):
+            raise BadValue(
+                f"{NAME}: part(…) lets {source.name} measure otherwise than the scan, which needs its frames"
+            )
+        (channel,) = source.described(time).channels
+        told = channel.attributes.get(words.FIELDS, {}).get("frame_time", {})
+        read_out = round(max(float(told.get("value", time)) - time, 0.0), 6)
+        needed = round(read_out + SOFTWARE_TIME, 6)
+        left = needed if given is None else a_number(NAME, "the latency", given, "s")
+        if not needed * (1 - ROUNDING) <= left < time:
+            raise OutOfRange(
+                f"{NAME}: each projection needs {needed:.3g} s to read {source.name} out ({read_out:.3g} s) and for "
+                f"software triggers ({SOFTWARE_TIME:g} s); of the {time:g} s that it lasts, "
+                f"{left:.3g} s are left for that"
+            )
+        return left
 
     def _projections(self, axis: Axis, start: Any, total: Any, nproj: Any, time: Any) -> Line:
         number = whole(NAME, "the number of projections", nproj)

@@ -6,10 +6,11 @@ the reconstruction programs of the ESRF (nxtomo, nabu) read beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ronda.framework.errors import BadValue
+from ronda.framework.nexus import words
 from ronda.framework.nexus.definitions.definition import (
     EXPOSURE,
     SAMPLE,
@@ -25,6 +26,7 @@ from ronda.framework.nexus.definitions.definition import (
     source,
     told,
 )
+from ronda.framework.stream.description import Description
 from ronda.framework.stream.layout import Node
 
 PROJECTION, FLAT, DARK, INVALID = range(4)
@@ -63,7 +65,7 @@ def tomo(
         control: the counter of the beam's intensity.
         count_time: the channel of each frame's exposure time; without it the file has the scan's.
         x_translation, y_translation, z_translation: axes that move the sample.
-        x_pixel_size, y_pixel_size: in m.
+        x_pixel_size, y_pixel_size: in m; those that the camera tells, if it does.
         distance: from the sample to the detector in m.
         x_rotation_axis, y_rotation_axis: position of the rotation's axis on the detector in pixels.
         energy: of the photons in keV.
@@ -113,6 +115,17 @@ def _key(given: int | Sequence[int]) -> int | list[int]:
             f"tomo: an image key is 0 for a projection, 1 flat field, 2 dark field, 3 invalid, not {wrong[0]!r}"
         )
     return int(given) if isinstance(given, int) else [int(key) for key in keys]
+
+
+def _of_camera(field: str) -> Callable[[Description], Any]:
+    """What the camera says about its frames; None if it says nothing."""
+
+    def found(scan: Description) -> Any:
+        roles = (scan.attributes.get(words.DEFINITION) or {}).get("roles") or {}
+        told = scan.channel(str(roles.get("image")))[1].attributes.get(words.FIELDS, {})
+        return told.get(field, {}).get("value")
+
+    return found
 
 
 def _tree(scan: Telling) -> Mapping[str, Node]:
@@ -166,8 +179,8 @@ DEFINITION = Definition(
     ),
     (
         SAMPLE,
-        Value("x_pixel_size", "the size of a pixel along x in m", float),
-        Value("y_pixel_size", "the size of a pixel along y in m", float),
+        Value("x_pixel_size", "the size of a pixel along x in m", float, default=_of_camera("x_pixel_size")),
+        Value("y_pixel_size", "the size of a pixel along y in m", float, default=_of_camera("y_pixel_size")),
         Value("distance", "the distance from sample to detector in m", float),
         Value("x_rotation_axis", "the position of the axis in pixels", float),
         Value("y_rotation_axis", "the position of the axis in pixels", float),

@@ -10,6 +10,7 @@ import hdf5plugin  # noqa: F401 - reads the compressed frames
 import numpy as np
 import pytest
 
+from ronda.framework.clients.part import part
 from ronda.framework.errors import BadValue, NotAllowed, OutOfRange
 from ronda.framework.nexus.definitions.nxtomo import tomo
 from ronda.framework.nexus.definitions.nxxas import xas
@@ -37,7 +38,7 @@ def take(scans, nproj=8, **keywords):
 
 
 def test_the_file_holds_all_frames_as_nxtomo_wants_them(scans, beamline, home, recorder):
-    scan = take(scans, definition=tomo("rot", "cam", x_pixel_size=2e-5, y_pixel_size=2e-5))
+    scan = take(scans, definition=tomo("rot", "cam", x_pixel_size=2e-5))
 
     assert (scan.state, len(recorder.points)) == ("COMPLETED", len(KEYS))
     assert beamline["samy"].setpoint == 0.0
@@ -58,6 +59,7 @@ def test_the_file_holds_all_frames_as_nxtomo_wants_them(scans, beamline, home, r
         assert (np.diff(angles[5:13]) >= 0).all()
         assert entry["sample/x_translation"][:] == pytest.approx([*[0] * 2, *[0.2] * 3, *[0] * 8, *[0.2] * 2], abs=1e-3)
         assert entry["instrument/detector/x_pixel_size"][()] == 2e-5
+        assert entry["instrument/detector/y_pixel_size"][()] == 5e-6  # as the camera says
         assert entry["sample/name"][()] == b"stone"
         assert entry["instrument/detector/count_time"][:].tolist() == [0.05] * len(KEYS)  # tomoscan reads one for each
         assert entry["measurement/i0"][:2].max() < 0.1 * entry["measurement/i0"][2:].min()
@@ -112,7 +114,8 @@ def test_a_pause_among_the_flat_fields_loses_no_frame(beamline, home, recorder):
         ({"out": ("samy", 40)}, OutOfRange, "samy"),
         ({"shutter": "shutter"}, NotAllowed, "safety shutter, which no scan moves; give a fast shutter"),
         ({"shutter": "samx"}, BadValue, "should be a fast shutter"),
-        ({"latency": 0.2}, OutOfRange, "shorter than the 0.1 s of a projection, not 0.2 s"),
+        ({"latency": 0.2}, OutOfRange, "of the 0.1 s that it lasts, 0.2 s are left for that"),
+        ({"latency": 0.01}, OutOfRange, r"needs 0.0199 s to read cam out \(0.0099 s\) and for software triggers"),
         ({"darks": 1.5}, BadValue, "number of dark fields should be a whole number"),
         ({"definition": xas("rot", "i0", transmitted="diode")}, BadValue, r"should be tomo\(…\), not NXxas"),
     ],
@@ -124,6 +127,16 @@ def test_what_cannot_be_done_is_refused_before_anything_moves(scans, beamline, k
             "rot", 4, 8, 0.1, "cam", **{"out": ("samy", 2), "latency": 0.05, "sample": "stone", **keywords}, save=False
         )
     assert (beamline["samy"].position, beamline["fsh"].state) == before
+
+
+def test_a_camera_that_is_to_take_fewer_frames_is_refused(scans, beamline):
+    with pytest.raises(BadValue, match=r"part\(…\) lets cam measure otherwise than the scan, which needs its frames"):
+        scans.fulltomo("rot", 4, 8, 0.1, part(beamline["cam"], every=2), out=("samy", 2), save=False)
+
+
+def test_without_a_latency_the_camera_has_the_time_that_it_says_it_needs(scans):
+    scan = scans.fulltomo("rot", 4, 8, 0.1, "cam", darks=0, flats=0, sample="stone", save=False, run=False)
+    assert scan.plan.exposure == pytest.approx(0.1 - 0.0199)
 
 
 def test_a_tomogram_without_a_camera_is_refused(scans):
