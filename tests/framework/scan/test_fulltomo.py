@@ -25,9 +25,10 @@ KEYS = [2, 2, 1, 1, 1, *[0] * 8, 1, 1]
 def home(beamline):
     """Afterwards the axes and the shutter are as they were."""
     shutter = beamline["fsh"]
+    was_open = shutter.is_open
     shutter.open()
     yield
-    shutter.close()
+    shutter.open() if was_open else shutter.close()
     beamline["samy"].move(0.0)
     beamline["rot"].move(0.0)
 
