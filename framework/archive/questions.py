@@ -53,7 +53,13 @@ class Archive:
         wanted = pattern.lower()
         if not any(sign in wanted for sign in "*?["):
             wanted = f"*{wanted}*"
-        return [name for name in self._reader.names() if "/" in name and fnmatch.fnmatchcase(name, wanted)]
+        names = self._reader.names()
+        devices = {device_of(name) for name in names}
+        return [
+            name
+            for name in names
+            if name.count("/") not in (0, 2) and name not in devices and fnmatch.fnmatchcase(name, wanted)
+        ]  # devices have three parts
 
     def resolve(self, attribute: str) -> str:
         """The full name of an attribute: as it stands, or the only one that ends with it: `mx/position`.
