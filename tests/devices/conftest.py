@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -278,6 +279,21 @@ def simulate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...,
     for program in running:
         if program.process.poll() is None:
             program.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def slowly() -> Callable[..., AbstractContextManager[None]]:
+    """`with slowly(simulators):` no simulated motion ends meanwhile, however long a process is halted."""
+
+    @contextmanager
+    def slow(simulators: Simulators, factor: float = 0.01) -> Iterator[None]:
+        simulators.ask(do="speed", factor=factor)
+        try:
+            yield
+        finally:
+            simulators.ask(do="speed", factor=1)
+
+    return slow
 
 
 @dataclass

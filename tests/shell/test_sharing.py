@@ -31,10 +31,10 @@ def samz(demo: Any, wait_for: Any) -> Any:
 def test_the_second_is_told_what_the_first_is_doing(seats: Any, samz: Any) -> None:
     first, second = seats
     name = first.terminal.pid
-    first.send("ascan(samz, 0, 2, 4, 1.0, diode)")
-    first.wait_for(r"1 +0\.5000 ")
+    first.send("ascan(samz, 0, 2, 40, 1.0, diode)")
+    first.wait_for(r"1 +0\.0500 ")
 
-    told = rf"in use by \S+@\S+, process {name}, ascan\(samz, 0, 2, 4, 1\.0, diode\); stop that, or wait for its end"
+    told = rf"in use by \S+@\S+, process {name}, ascan\(samz, 0, 2, 40, 1\.0, diode\); stop that, or wait for its end"
     assert re.search(rf"samz: cannot be locked: it is {told}", " ".join(second.enter("mv(samz, 1)").split()))
     assert re.search(
         rf"samz: cannot set the velocity to 1: it is {told}", " ".join(second.enter("samz.velocity = 1").split())
@@ -49,10 +49,16 @@ def test_the_second_is_told_what_the_first_is_doing(seats: Any, samz: Any) -> No
 
 def test_stop_is_for_everyone(seats: Any, samz: Any, wait_for: Any) -> None:
     first, second = seats
-    first.send("mv(samz, 9)")
-    wait_for(lambda: samz.State().name == "MOVING", 150, "samz moves")
-    second.enter("samz.stop()")
-    first.wait_for_prompt()
+    before, samz.Velocity = samz.Velocity, 0.1  # slower than any prompt
+    try:
+        first.send("mv(samz, 9)")
+        wait_for(lambda: samz.State().name == "MOVING", 150, "samz moves")
+        second.enter("samz.stop()")
+        first.wait_for_prompt()
+    finally:
+        samz.Stop()
+        wait_for(lambda: samz.State().name == "ON", 150, "samz stands")
+        samz.Velocity = before
 
     seen = " ".join(first.seen.split())
     assert re.search(r"samz: stands at \S+ mm instead of 9\.0000 mm; somebody stopped it", seen)

@@ -92,7 +92,7 @@ def test_the_keeper_is_replaced_by_the_agent(beamline: Any, wait_for: Callable[.
     [before] = keepers()
     os.kill(before, signal.SIGKILL)
     [new] = wait_for(others, 150, "there is a new keeper")  # what a reading found, for the next may differ
-    assert "a new one started" in beamline.servers()["agent"]["note"]
+    wait_for(lambda: "a new one started" in beamline.servers()["agent"]["note"], 150, "the agent tells it")
     assert keepers() == [new]
 
 
@@ -104,6 +104,7 @@ def test_motors_move_after_their_database_came_back(beamline: Any, wait_for: Cal
     os.kill(pid, signal.SIGKILL)
     samx.Position = 0.5 if samx.Position < 0.25 else 0.0
     wait_for(lambda: samx.State() == tango.DevState.ON, 150, "samx has arrived, whatever the database does")
+    wait_for(lambda: beamline.servers()["tango-database"]["pid"] not in (0, pid), 150, "another database")
     wait_for(lambda: all_run(beamline), 150, "the database is back")
     again = tango.DeviceProxy(f"tango://{beamline.exports['TANGO_HOST']}/samx")
     assert again.State() == tango.DevState.ON

@@ -102,10 +102,10 @@ def saved_points(demo, scan: Scan, wait_for) -> np.ndarray:
     return values[:published]
 
 
-def stands(demo) -> bool:
-    """Whether the card answers, and is in no scan."""
+def stands(demo, names=("ct1",)) -> bool:
+    """Whether the card, or other devices, answer, and are in no scan."""
     try:
-        return str(demo.device("ct1").state()) == "ON"
+        return all(str(demo.device(name).state()) == "ON" for name in names)
     except tango.DevFailed:  # its server is just being started
         return False
 
@@ -115,12 +115,12 @@ def test_a_scan_whose_counter_card_dies_is_saved_with_all_that_was_published(dem
     card = demo.servers()["counters"]["pid"]
     os.kill(card, signal.SIGKILL)
 
-    told, _ = process.communicate(timeout=60)
+    told, _ = process.communicate(timeout=150)
     assert process.returncode != 0
     assert "ct1" in told
     assert len(saved_points(demo, scan, wait_for)) > 20
     wait_for(lambda: demo.servers()["counters"]["pid"] not in (card, None), 150, "the card's server is back")
-    wait_for(lambda: stands(demo), 150, "the card is ready")
+    wait_for(lambda: stands(demo, ("ct1", "cam", "mca", "machine", "fsh", "digital")), 150, "its devices are ready")
 
 
 def test_a_scan_whose_owner_dies_is_saved_with_all_that_was_published(demo, running, wait_for) -> None:

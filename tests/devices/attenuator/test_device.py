@@ -24,6 +24,7 @@ class Bench:
     """`att` with the wheels `att1`, `att2`, at the `energy` of `bragg`, which starts at 10 keV."""
 
     rig: Any
+    simulators: Any
 
     def __getattr__(self, name: str) -> tango.DeviceProxy:
         return self.rig.ready(name)
@@ -33,7 +34,8 @@ class Bench:
 def bench(rig: Any, simulate: Callable[..., Any]) -> Bench:
     optics = {1: {"steps_per_unit": 100, "velocity": 400, "fastest": 1000}, 2: {"steps_per_unit": 100, "fastest": 1000}}
     axes = {**optics, 3: {"steps_per_unit": 100000, "position": 11.40319, "velocity": 1, "fastest": 9}}
-    address = simulate(optics={"type": "motor_controller", "axes": axes}).address("optics")
+    simulators = simulate(optics={"type": "motor_controller", "axes": axes})
+    address = simulators.address("optics")
     angle = {"channel": 3, "unit": "deg", "steps_per_unit": 100000, "velocity": 5, "acceleration_time": 0.05}
     motors = {"att1": {**WHEEL, "channel": 1}, "att2": {**WHEEL, "channel": 2}, "bragg": angle}
     rig.register(
@@ -52,7 +54,7 @@ def bench(rig: Any, simulate: Callable[..., Any]) -> Bench:
     )
     rig.start("optics")
     until(lambda: knows_its_foils(rig.ready("att")), 60.0)
-    return Bench(rig)
+    return Bench(rig, simulators)
 
 
 def until(condition: Callable[[], Any], limit: float = 150.0) -> None:
@@ -84,15 +86,15 @@ def test_its_names_are_the_documented_ones(bench):
     assert [name for name in [*AttenuatorAttribute, *AttenuatorCommand] if f"`{name}`" not in page] == []
 
 
-def test_a_number_puts_its_foils_into_the_beam(bench):
+def test_a_number_puts_its_foils_into_the_beam(bench, slowly):
     att = bench.att
     names = list(att.FilterNames)
     assert names[0] == "none"
     assert len(names) == 6
-    att.Filter = (
-        names.index("Al 25 µm + Al 100 µm") if "Al 25 µm + Al 100 µm" in names else names.index("Al 100 µm + Al 25 µm")
-    )
-    assert att.state() == tango.DevState.MOVING
+    both = "Al 25 µm + Al 100 µm" if "Al 25 µm + Al 100 µm" in names else "Al 100 µm + Al 25 µm"
+    with slowly(bench.simulators):
+        att.Filter = names.index(both)
+        assert att.state() == tango.DevState.MOVING
     arrived(att)
     assert {round(bench.att1.Position), round(bench.att2.Position)} == {60, 120}
     expected = math.exp(-Foil("Al", 125).absorption(att.Energy))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,21 +76,6 @@ def go() -> Callable[..., None]:
 def stands() -> Callable[..., None]:
     """Waits until an axis stands."""
     return wait
-
-
-@pytest.fixture
-def slowly() -> Callable[[Any], AbstractContextManager[None]]:
-    """`with slowly(simulators):` no motion ends meanwhile, however long a process is halted."""
-
-    @contextmanager
-    def slow(simulators: Any) -> Iterator[None]:
-        simulators.ask(do="speed", factor=0.01)
-        try:
-            yield
-        finally:
-            simulators.ask(do="speed", factor=1)
-
-    return slow
 
 
 def wait(proxy: tango.DeviceProxy, limit: float = 150.0) -> None:

@@ -98,10 +98,11 @@ def test_a_closed_loop_that_does_not_come_close_enough_says_so(axes, go):
     assert axis.state() == ON
 
 
-def test_a_stop_ends_the_corrections(axes, stands):
+def test_a_stop_ends_the_corrections(axes, stands, slowly):
     axis = axes.closed
-    axis.Position = 50.0
-    axis.Stop()
+    with slowly(axes.simulators):
+        axis.Position = 50.0
+        axis.Stop()
     stands(axis)
     assert axis.state() == ON
     assert axis.Position < 49.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 
 import pytest
 import tango
@@ -38,12 +37,13 @@ def axes(serve):
     )
 
 
-def test_the_dial_is_right_at_the_home_switch(axes, stands, go):
+def test_the_dial_is_right_at_the_home_switch(axes, stands, go, slowly):
     ref = axes.ref
     assert not ref.Homed
-    ref.Home()
-    assert ref.state() == MOVING
-    assert ref.status().startswith("ref: searching for its home switch")
+    with slowly(axes.simulators):
+        ref.Home()
+        assert ref.state() == MOVING
+        assert ref.status().startswith("ref: searching for its home switch")
     stands(ref)
     assert ref.state() == ON
     assert ref.Homed
@@ -81,29 +81,31 @@ def test_an_axis_that_must_be_homed_refuses_moves_until_it_is(axes, stands, refu
     assert index.state() == ON
 
 
-def test_while_an_axis_homes_other_orders_are_refused(axes, stands, refusal):
+def test_while_an_axis_homes_other_orders_are_refused(axes, stands, refusal, slowly):
     ref = axes.ref
-    ref.Home()
-    for call in (
+    orders = (
         lambda: ref.write_attribute("Position", 0.0),
         lambda: ref.write_attribute("Offset", 0.0),
         lambda: ref.DefineDialPosition(0.0),
         ref.Home,
         ref.Sync,
         ref.Disable,
-    ):
-        assert refusal(call)[0] == "RONDA_BUSY"
+    )
+    with slowly(axes.simulators):
+        ref.Home()
+        assert [refusal(order)[0] for order in orders] == ["RONDA_BUSY"] * len(orders)
     stands(ref)
     assert ref.Homed
 
 
-def test_a_stopped_search_leaves_the_dial_as_it_was(axes, stands, go):
+def test_a_stopped_search_leaves_the_dial_as_it_was(axes, stands, go, slowly):
     ref = axes.ref
     go(ref, -5.0)
     shift = ref.DialPosition - axes.true(1)["position"]
-    ref.Home()
-    time.sleep(0.1)
-    ref.Stop()
+    with slowly(axes.simulators, 0.1):
+        ref.Home()
+        wait_until(lambda: axes.true(1)["state"] == "MOVING", "it searches")
+        ref.Stop()
     stands(ref)
     assert ref.state() == ON
     assert not ref.Homed

@@ -86,11 +86,12 @@ def test_defining_the_dial_sets_the_hardware_and_keeps_the_user_position(motors,
         (lambda axis: axis.DefineDialPosition(0.0), r"be at dial 0\.0 mm"),
     ],
 )
-def test_the_position_cannot_be_redefined_while_moving(motors, go, stands, change, what):
+def test_the_position_cannot_be_redefined_while_moving(motors, go, stands, slowly, change, what):
     samx = motors.samx
     go(samx, 0.0)
-    samx.Position = 4.0
-    error = refused(change, samx)
+    with slowly(motors.simulators):
+        samx.Position = 4.0
+        error = refused(change, samx)
     assert error.reason == "RONDA_BUSY"
     assert error.desc.startswith(f"samx: cannot {what}".replace("\\", ""))
     assert samx.Offset == 0.0

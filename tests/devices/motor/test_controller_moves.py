@@ -28,10 +28,11 @@ def move(axes, command, **targets):
     getattr(axes.mcgroup, command)(json.dumps(targets))
 
 
-def test_axes_start_together_by_the_simulators_clock(axes, stands):
+def test_axes_start_together_by_the_simulators_clock(axes, stands, slowly):
     assert axes.mcgroup.StartsTogether
-    move(axes, "MoveTogether", g1=3.0, g2=2.0, g3=-1.0)
-    assert [axes.rig.proxy(name).state() for name in ("g1", "g2", "g3")] == [tango.DevState.MOVING] * 3
+    with slowly(axes.simulators):
+        move(axes, "MoveTogether", g1=3.0, g2=2.0, g3=-1.0)
+        assert [axes.rig.proxy(name).state() for name in ("g1", "g2", "g3")] == [tango.DevState.MOVING] * 3
     starts = {axes.true(channel)["started"] for channel in (1, 2, 3)}
     assert len(starts) == 1
     for name, target in (("g1", 3.0), ("g2", 2.0), ("g3", -1.0)):

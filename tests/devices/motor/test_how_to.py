@@ -61,17 +61,19 @@ def tilt(rig, instrument, tmp_path, monkeypatch):
 
 
 def test_the_driver_of_the_page_moves_stops_and_refuses(tilt):
-    tilt.Position = 1.0
+    tilt.Velocity = 0.25
+    tilt.Position = -5.0  # takes 20 s
     assert tilt.state() == tango.DevState.MOVING
-    _wait(tilt)
-    assert tilt.Position == 1.0
-    tilt.Velocity = 9.0
-    assert tilt.Velocity == 5.0  # what this controller does at most
-    tilt.Position = -5.0
-    time.sleep(0.2)
+    while tilt.Position > -0.02:
+        time.sleep(0.01)
     tilt.Stop()
     _wait(tilt)
-    assert -5.0 < tilt.Position < 1.0
+    assert -5.0 < tilt.Position < 0.0
+    tilt.Velocity = 9.0
+    assert tilt.Velocity == 5.0  # what this controller does at most
+    tilt.Position = 1.0
+    _wait(tilt)
+    assert tilt.Position == 1.0
     tilt.LowLimit = -100.0
     with pytest.raises(tango.DevFailed) as failed:
         tilt.Position = -50.0

@@ -156,12 +156,12 @@ def device(axes: Any) -> tango.DeviceProxy:
 
 
 def test_it_moves_in_our_units_and_is_moving_from_the_first_moment(oldx: Any, device: Any, stands: Any) -> None:
-    oldx.Position = 1.0
+    oldx.Position = 5.0
     assert oldx.state() == tango.DevState.MOVING, "though the device has not noticed yet"
     stands(oldx)
 
-    assert oldx.Position == pytest.approx(1.0)
-    assert device.place == pytest.approx(1000.0)
+    assert oldx.Position == pytest.approx(5.0)
+    assert device.place == pytest.approx(5000.0)
 
 
 def test_stop_stops_it(oldx: Any, device: Any, stands: Any, wait_for: Any) -> None:

@@ -109,9 +109,9 @@ def test_archive_events_follow_the_criteria_of_the_yaml(motors, go, listen):
     samx = motors.samx
     assert samx.get_attribute_config("Position").events.arch_event.archive_abs_change == "0.05"
     events = listen(samx, "Position", kind=tango.EventType.ARCHIVE_EVENT)
-    go(samx, 1.0)
+    go(samx, 5.0)
     deadline = time.monotonic() + 60
-    while events.of("Position")[-1] < 0.94 and time.monotonic() < deadline:
+    while events.of("Position")[-1] < 4.94 and time.monotonic() < deadline:
         time.sleep(0.01)
     values = events.of("Position")
     # one more at each change of quality, whatever the step
@@ -165,22 +165,24 @@ def test_while_moving_positions_are_changing_and_come_at_a_bounded_rate(motors, 
     assert changing == sorted(changing)
 
 
-def test_while_moving_a_read_says_changing_and_the_time_of_the_value(motors, stands):
+def test_while_moving_a_read_says_changing_and_the_time_of_the_value(motors, stands, slowly):
     samx = motors.samx
-    samx.Position = samx.Position + 0.5
-    reading = samx.read_attribute("Position")
+    with slowly(motors.simulators):
+        samx.Position = samx.Position + 0.5
+        reading = samx.read_attribute("Position")
     assert reading.quality == tango.AttrQuality.ATTR_CHANGING
     assert abs(reading.time.totime() - time.time()) < 5
     stands(samx)
     assert samx.read_attribute("Position").quality == tango.AttrQuality.ATTR_VALID
 
 
-def test_a_write_returns_at_once_with_the_axis_moving(motors, stands):
+def test_a_write_returns_at_once_with_the_axis_moving(motors, stands, slowly):
     samx = motors.samx
     samx.Position = 0.0
     stands(samx)
-    samx.Position = 3.0
-    assert samx.state() == tango.DevState.MOVING
+    with slowly(motors.simulators):
+        samx.Position = 3.0
+        assert samx.state() == tango.DevState.MOVING
     stands(samx)
     assert samx.Position == pytest.approx(3.0, abs=0.5 / 2000)
     assert motors.true(1)["register"] == 6000
@@ -250,24 +252,26 @@ def test_stop_of_an_axis_that_stands_does_no_harm(motors):
     assert samx.state() == tango.DevState.ON
 
 
-def test_status_is_a_sentence(motors, stands):
+def test_status_is_a_sentence(motors, stands, slowly):
     samx = motors.samx
     assert samx.status() == "samx: stands"
     target = 0.0 if samx.Position > 1 else 5.0
-    samx.Position = target
     here = f"process {os.getpid()} on {socket.gethostname()}"
-    assert samx.status() == f"samx: moving to {target} mm\nsamx: the motion was asked for by {here}"
+    with slowly(motors.simulators):
+        samx.Position = target
+        assert samx.status() == f"samx: moving to {target} mm\nsamx: the motion was asked for by {here}"
     samx.Stop()
     stands(samx)
 
 
-def test_a_second_move_is_refused_while_the_first_runs(motors, stands):
+def test_a_second_move_is_refused_while_the_first_runs(motors, stands, slowly):
     samx = motors.samx
     samx.Position = 0.0
     stands(samx)
-    samx.Position = 4.0
-    with pytest.raises(tango.DevFailed) as failed:
-        samx.Position = -4.0
+    with slowly(motors.simulators):
+        samx.Position = 4.0
+        with pytest.raises(tango.DevFailed) as failed:
+            samx.Position = -4.0
     assert failed.value.args[0].reason == "RONDA_BUSY"
     who = f"process {os.getpid()} on {socket.gethostname()}"
     assert failed.value.args[0].desc == (

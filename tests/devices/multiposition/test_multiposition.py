@@ -34,6 +34,7 @@ class Bench:
     """Axes `bsy`, `bsz`; `beamstop` moves both together, `careful` first bsz and then bsy."""
 
     rig: Any
+    simulators: Any
 
     def __getattr__(self, name: str) -> tango.DeviceProxy:
         return self.rig.ready(name)
@@ -41,7 +42,8 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(rig: Any, simulate: Callable[..., Any]) -> Bench:
-    address = simulate(stop={"type": "motor_controller", "axes": 2}).address("stop")
+    simulators = simulate(stop={"type": "motor_controller", "axes": 2})
+    address = simulators.address("stop")
     axes = {"bsy": {**AXIS, "channel": 1}, "bsz": {**AXIS, "channel": 2}}
     in_turn = {"IN": {"axes": {"bsz": 1.0, "bsy": 0.0}}, "OUT": {"axes": {"bsz": 2.0, "bsy": 3.0}}}
     rig.register("motors", {"mc": {"kind": "motor", "driver": "simulated", "address": address, "axes": axes}})
@@ -51,7 +53,7 @@ def bench(rig: Any, simulate: Callable[..., Any]) -> Bench:
     )
     rig.start("motors")
     rig.start("positions")
-    return Bench(rig)
+    return Bench(rig, simulators)
 
 
 def until(condition: Callable[[], Any], limit: float = 150.0) -> None:
@@ -81,12 +83,13 @@ def test_its_names_are_the_documented_ones(bench):
     assert [name for name in [*MultipositionAttribute, *MultipositionCommand] if f"`{name}`" not in page] == []
 
 
-def test_writing_a_name_moves_there_and_the_name_comes_before_the_state(bench, listen):
+def test_writing_a_name_moves_there_and_the_name_comes_before_the_state(bench, listen, slowly):
     beamstop = bench.beamstop
     events = listen(beamstop, "Position", "State")
     events.clear()
-    beamstop.Position = "OUT"
-    assert beamstop.state() == tango.DevState.MOVING
+    with slowly(bench.simulators):
+        beamstop.Position = "OUT"
+        assert beamstop.state() == tango.DevState.MOVING
     until(lambda: events.of("State") and events.of("State")[-1] == tango.DevState.ON)
     assert events.of("Position") == ["unknown", "OUT"]
     assert events.seen[-1][0] == "state"
@@ -105,10 +108,11 @@ def test_it_follows_axes_that_are_moved_by_hand_within_the_tolerance(bench):
     assert bench.beamstop.status() == "beamstop: stands at no position that has a name"
 
 
-def test_axes_can_move_one_after_the_other(bench):
-    bench.careful.Position = "OUT"
-    until(lambda: bench.bsz.Position > 1.2)
-    assert bench.bsy.Position == pytest.approx(0.0, abs=1e-3)
+def test_axes_can_move_one_after_the_other(bench, slowly):
+    with slowly(bench.simulators, 0.05):
+        bench.careful.Position = "OUT"
+        until(lambda: bench.bsz.Position > 1.1)
+        assert bench.bsy.Position == pytest.approx(0.0, abs=1e-3)
     until(lambda: bench.careful.Position == "OUT" and bench.careful.state() == tango.DevState.ON)
     assert bench.bsy.Position == pytest.approx(3.0, abs=1e-3)
 
@@ -139,10 +143,11 @@ def test_stop_stops_all_axes_and_what_would_follow(bench):
     assert bench.careful.state() == tango.DevState.ON
 
 
-def test_an_axis_that_is_stopped_on_the_way_is_told(bench):
-    bench.beamstop.Position = "OUT"
-    until(lambda: bench.bsy.Position > 0.2)
-    bench.bsy.Stop()
+def test_an_axis_that_is_stopped_on_the_way_is_told(bench, slowly):
+    with slowly(bench.simulators, 0.05):
+        bench.beamstop.Position = "OUT"
+        until(lambda: bench.bsy.Position > 0.1)
+        bench.bsy.Stop()
     until(lambda: bench.beamstop.state() == tango.DevState.ALARM)
     assert re.match(r"beamstop: bsy stopped at .* instead of 3 on the way to OUT", bench.beamstop.status())
 

@@ -17,7 +17,7 @@ OFF, ON, MOVING, ALARM = tango.DevState.OFF, tango.DevState.ON, tango.DevState.M
 @pytest.fixture(scope="module")
 def oven(rig, simulate):
     simulators = simulate(oven={"type": "oven", **FAST})
-    parts = {"inputs": {"probe": {"channel": 1}}, "outputs": {"heater": {"channel": 1, "watchdog": 1.0}}}
+    parts = {"inputs": {"probe": {"channel": 1}}, "outputs": {"heater": {"channel": 1, "watchdog": 10.0}}}
     rig.register(
         "heat",
         {

@@ -41,14 +41,16 @@ def test_a_client_sees_a_scan_pauses_it_lets_it_go_on_and_stops_it(session, scan
     running = Running(scan)
     wait_until(lambda: session.Identifier == scan.identifier and session.PointsDone > 2, "the scan is shown")
     assert (session.Number, session.Title, session.User, session.Points) == (scan.number, "a long one", "ada", 2000)
-    assert (session.state(), session.ScanState) == (tango.DevState.RUNNING, "RUNNING")
+    wait_until(
+        lambda: (session.state(), session.ScanState) == (tango.DevState.RUNNING, "RUNNING"), "it is shown to run"
+    )
     assert 0 < session.Progress < 100
-    assert session.TimeLeft > 0
+    wait_until(lambda: session.TimeLeft > 0, "the time left is known")
 
     session.Pause()
     wait_until(lambda: session.state() == tango.DevState.STANDBY, "it is shown as paused")
-    assert scan.state == session.ScanState == "PAUSED"
-    assert session.Sentence == scan.sentence
+    wait_until(lambda: scan.state == session.ScanState == "PAUSED", "so it is")
+    wait_until(lambda: session.Sentence == scan.sentence, "the reason is told")
     assert "paused by process " in session.Sentence
     assert session.status().startswith(f"session: scan {scan.number} a long one PAUSED at ")
     wait_until(lambda: session.PointsDone == scan.points_done, "all points are counted")
@@ -58,9 +60,9 @@ def test_a_client_sees_a_scan_pauses_it_lets_it_go_on_and_stops_it(session, scan
     session.Stop()
     running.end()
     wait_until(lambda: session.ScanState == "ABORTED", "its end is shown")
-    assert session.state() == tango.DevState.ON
-    assert "stopped by process " in session.Sentence
-    assert session.TimeLeft == 0
+    wait_until(lambda: session.state() == tango.DevState.ON, "nothing runs")
+    wait_until(lambda: "stopped by process " in session.Sentence, "the reason is told")
+    wait_until(lambda: session.TimeLeft == 0, "no time is left")
 
 
 def test_without_a_scan_there_is_nothing_to_pause_and_stop_is_harmless(session, scan):

@@ -21,7 +21,7 @@ def rigged(rig, simulate):
     simulators = simulate(io={"type": "io_unit", "shutters": SHUTTERS})
     simulators.ask(do="truth")  # loads numpy, for which nobody else shall wait
     common = {"kind": "shutter", "driver": "simulated", "address": simulators.address("io"), "idle_poll_period": 0.05}
-    fast = {**common, "output": 1, "open_input": 1, "closed_input": 2, "poll_period": 0.002, "time_limit": 0.5}
+    fast = {**common, "output": 1, "open_input": 1, "closed_input": 2, "poll_period": 0.002, "time_limit": 5.0}
     safe = {**common, "output": 2, "open_input": 3, "closed_input": 4, "interlock_input": 5, "time_limit": 2.0}
     rig.register("beam", {"fsh": fast, "shutter": {**safe, "interlock": "the hutch is not searched"}})
     rig.start("beam")
@@ -79,15 +79,20 @@ def test_close_returns_at_once_with_state_moving_and_open_brings_it_back(rigged,
     arrive(shutter)
     assert (shutter.state(), shutter.Position, shutter.status()) == (tango.DevState.ON, "closed", "shutter: closed")
     assert opened(simulators, "shutter") == 0.0
+    simulators.ask(do="jam", shutter="shutter", jammed=True)
     shutter.Open()
     assert shutter.state() == tango.DevState.MOVING
+    simulators.ask(do="jam", shutter="shutter", jammed=False)
     arrive(shutter)
     assert (shutter.Position, opened(simulators, "shutter")) == ("open", 1.0)
 
 
-def test_writing_its_position_moves_it(shutter):
+def test_writing_its_position_moves_it(rigged, shutter):
+    _, simulators = rigged
+    simulators.ask(do="jam", shutter="shutter", jammed=True)
     shutter.Position = "closed"
     assert shutter.state() == tango.DevState.MOVING
+    simulators.ask(do="jam", shutter="shutter", jammed=False)
     arrive(shutter)
     assert shutter.Position == "closed"
     error = refused(shutter.write_attribute, "Position", "ajar")
@@ -150,15 +155,15 @@ def test_one_that_is_stuck_is_told_after_its_time(rigged, shutter):
     assert shutter.Position == "closed"
 
 
-def test_one_that_somebody_else_moves_is_moving(rigged, shutter, listen):
-    rig, _ = rigged
+def test_one_that_somebody_else_moves_is_moving(rigged, shutter, listen, slowly):
+    rig, simulators = rigged
     rig.register(
         "others",
         {
             "valves": {
                 "kind": "digital_io",
                 "driver": "simulated",
-                "address": rigged[1].address("io"),
+                "address": simulators.address("io"),
                 "signals": {"safety": {"channel": 2, "direction": "output"}},
             }
         },
@@ -167,7 +172,9 @@ def test_one_that_somebody_else_moves_is_moving(rigged, shutter, listen):
     events = listen(shutter, "State", "Position")
     events.clear()
     valves = rig.ready("valves")
-    valves.Safety = False
+    with slowly(simulators):
+        valves.Safety = False
+        wait_until(lambda: events.of("State") == [tango.DevState.MOVING], "it is seen to move")
     wait_until(lambda: "closed" in events.of("Position"), "it has closed")
     wait_until(lambda: events.of("State")[-1:] == [tango.DevState.ON], "it rests")
     assert events.of("State") == [tango.DevState.MOVING, tango.DevState.ON]

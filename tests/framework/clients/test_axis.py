@@ -28,12 +28,12 @@ def test_it_tells_where_it_is_and_where_it_may_go(axis):
 
 def test_a_move_returns_at_once_and_wait_waits_for_its_end(axis):
     axis.move(0.0)
-    axis.move(0.4, wait=False)
+    axis.move(-4.0, wait=False)  # for so long that no pause hides it
     assert axis.is_moving()
     assert axis.wait(60.0)
 
-    assert axis.position == pytest.approx(0.4)
-    assert axis.setpoint == 0.4
+    assert axis.position == pytest.approx(-4.0)
+    assert axis.setpoint == -4.0
 
 
 def test_wait_gives_up_after_its_time(axis):
@@ -57,7 +57,7 @@ def test_a_target_that_is_no_number_is_refused(axis):
 
 
 def test_a_moving_axis_is_not_sent_elsewhere(axis):
-    axis.move(axis.position + 2.0 if axis.position < 5 else 0.0, wait=False)
+    axis.move(axis.position + 5.0 if axis.position < 5 else 0.0, wait=False)
     with pytest.raises(Busy, match=f"samz: cannot move to 0.0 mm: it is moving, asked for by process {os.getpid()} on"):
         axis.move(0.0)
     with pytest.raises(Busy, match="samz: cannot move, it is moving already: samz: moving to"):

@@ -40,7 +40,7 @@ def test_an_unknown_name_is_told(beamline):
         beamline["nobody"]
 
 
-def test_a_device_is_read_written_and_commanded_by_its_tango_names(beamline):
+def test_a_device_is_read_written_and_commanded_by_its_tango_names(beamline, wait_for):
     card = beamline["ct1"]
     before = card.read("IntegrationTime")
     card.write("IntegrationTime", 0.02)
@@ -48,7 +48,7 @@ def test_a_device_is_read_written_and_commanded_by_its_tango_names(beamline):
     card.write("IntegrationTime", before)
 
     assert card.tango_class == "CounterCard"
-    assert card.state in ("RUNNING", "ON")
+    wait_for(lambda: card.state == "ON", 150, "the card has counted")
     assert "ct1" in card.status
 
 
