@@ -23,6 +23,7 @@ READ_OUT = 0.0099
 class CameraParameters(InstrumentParameters):
     """A camera."""
 
+    behind: bool = parameter("Whether it stands behind the sample and sees it turn, or before it", False)
     read_out: float = parameter("Time that reading an image out takes", READ_OUT, unit="s", ge=0, le=10)
 
 
@@ -40,6 +41,7 @@ class Camera(Instrument):
         self._physics = camera
         self._sensor = camera.Sensor(world.chance(name))
         self._read_out = parameters.read_out
+        self._behind = parameters.behind
         self._region = camera.Region()
         self._exposure = 0.1
         self._began: float | None = None
@@ -65,7 +67,7 @@ class Camera(Instrument):
 
     def truth(self, time: float) -> dict[str, Any]:
         """What an exposure of 1 ms at a time would see: the spot's middle in pixels, light in its middle in ADU/s."""
-        light = self._physics.collect(self._world.beam, time, time + 0.001)
+        light = self._physics.collect(self._world.beam, time, time + 0.001, behind=self._behind)
         return {
             "spot": [float(place) for place in light.places[0]],
             "peak": float(light.charges.sum() / light.seconds),
@@ -124,7 +126,7 @@ class Camera(Instrument):
         if now < end:
             return "EXPOSING"
         if self._image is None:
-            light = self._physics.collect(self._world.beam, self._began, end)
+            light = self._physics.collect(self._world.beam, self._began, end, behind=self._behind)
             self._image = self._thread.submit(self._sensor.read, light, self._region)
         return "READY" if now >= end + self._read_out and self._image.done() else "READING"
 

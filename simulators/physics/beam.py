@@ -167,6 +167,14 @@ class Beam:
         """Where on the sample holder the middle of the spot is (y, z), in mm; None without a holder."""
         return self._on_holder(times, self._alignment(times))
 
+    def turning(self, times: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where the sample holder is horizontally (samy, in mm), and the rotation of the sample (rot, in deg)."""
+        shape = times.shape
+        return (
+            np.broadcast_to(positions(self._stages, "samy", times, 0.0), shape),
+            np.broadcast_to(positions(self._stages, "rot", times, 0.0), shape),
+        )
+
     def sample_transmission(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fraction of the beam that passes what is at the sample position, at each of rising times."""
         return self._sample_transmission(times, self._alignment(times))

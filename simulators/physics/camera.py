@@ -1,4 +1,4 @@
-"""The beam viewer: a camera that looks at a screen in the beam, just before the sample."""
+"""The beam viewer: a camera that looks at a screen in the beam, just before the sample or just behind it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ronda.simulators.physics import rods
 from ronda.simulators.physics.beam import Beam
 from ronda.simulators.physics.gaussian import bell
 from ronda.simulators.physics.holder import HEIGHT, WIDTH
@@ -70,23 +71,33 @@ class Light:
         seconds: how long it was exposed.
         places: middle of the spot on the sensor (column, row), in pixels.
         charges: light in the middle of the spot, in ADU, at each of these places.
+        turns: how the sample stands at each of them: column of the rotation's axis in pixels, angle in deg; None
+            before the sample.
     """
 
     seconds: float
     places: NDArray[np.float64]
     charges: NDArray[np.float64]
+    turns: NDArray[np.float64] | None = None
 
 
-def collect(beam: Beam, start: float, end: float) -> Light:
-    """What falls on the sensor between two times."""
+def collect(beam: Beam, start: float, end: float, *, behind: bool = False) -> Light:
+    """What falls on the sensor between two times, before the sample or behind it."""
     times, weights = beam.samples(start, end)
     charges = PEAK * beam.intensity(times) * weights
     y, z = beam.spot(times)
     columns = (SIZE - 1) / 2 + np.broadcast_to(y, times.shape) / PIXEL
     rows = (SIZE - 1) / 2 - np.broadcast_to(z, times.shape) / PIXEL
-    groups = np.array_split(np.arange(times.size), 1 if _rests(columns, rows) else min(MOST_PLACES, times.size))
+    axis = angle = np.zeros(times.size)
+    if behind:
+        charges = charges * beam.sample_transmission(times)
+        y, angle = beam.turning(times)
+        axis = (SIZE - 1) / 2 + (rods.MIDDLE - y) / PIXEL
+    rests = _rests(columns, rows) and _rests(axis, angle)
+    groups = np.array_split(np.arange(times.size), 1 if rests else min(MOST_PLACES, times.size))
     places = [(columns[group].mean(), rows[group].mean()) for group in groups]
-    return Light(end - start, np.array(places), np.array([charges[group].sum() for group in groups]))
+    turns = np.array([(axis[group].mean(), angle[group].mean()) for group in groups]) if behind else None
+    return Light(end - start, np.array(places), np.array([charges[group].sum() for group in groups]), turns)
 
 
 class Sensor:
@@ -109,8 +120,9 @@ class Sensor:
         image *= READ_NOISE
         image += OFFSET
         self._add_hot(image, light.seconds, region)
-        for (column, row), charge in zip(light.places, light.charges, strict=True):
-            self._add_spot(image, column, row, charge, region)
+        for number, ((column, row), charge) in enumerate(zip(light.places, light.charges, strict=True)):
+            turned = None if light.turns is None else light.turns[number]
+            self._add_spot(image, column, row, charge, region, turned)
         np.rint(image, out=image)
         np.clip(image, 0, LARGEST, out=image)
         return image.astype(np.uint16)
@@ -121,14 +133,22 @@ class Sensor:
             if 0 <= place[0] < image.shape[0] and 0 <= place[1] < image.shape[1]:
                 image[place] += self._chance.poisson(dark * seconds * ELECTRONS) / ELECTRONS
 
-    def _add_spot(self, image: NDArray[np.float32], column: float, row: float, charge: float, region: Region) -> None:
+    def _add_spot(
+        self,
+        image: NDArray[np.float32],
+        column: float,
+        row: float,
+        charge: float,
+        region: Region,
+        turned: NDArray[np.float64] | None,
+    ) -> None:
         across = _window(column, REACH / 2 * WIDTH / PIXEL, region.x, image.shape[1], region.binning)
         down = _window(row, REACH / 2 * HEIGHT / PIXEL, region.y, image.shape[0], region.binning)
         if across.stop <= across.start or down.stop <= down.start or charge <= 0:
             return
         expected = np.outer(
             _profile(down, row, region.y, region.binning, HEIGHT),
-            _profile(across, column, region.x, region.binning, WIDTH),
+            _profile(across, column, region.x, region.binning, WIDTH, turned),
         )
         image[down, across] += self._chance.poisson(charge * expected * ELECTRONS) / ELECTRONS
 
@@ -144,8 +164,22 @@ def _window(middle: float, reach: float, first: int, length: int, side: int) -> 
     return slice(max(int(low), 0), min(int(high) + 1, length))
 
 
-def _profile(part: slice, middle: float, first: int, side: int, width: float) -> NDArray[np.float64]:
-    """Light on each pixel of an image's axis, summed over the sensor's pixels that it stands for."""
+def _profile(
+    part: slice, middle: float, first: int, side: int, width: float, turned: NDArray[np.float64] | None = None
+) -> NDArray[np.float64]:
+    """Light on each pixel of an image's axis, summed over the sensor's pixels that it stands for.
+
+    Args:
+        part: which pixels of the image.
+        middle: of the spot, in pixels of the sensor.
+        first: the region's first pixel on the sensor.
+        side: pixels of the sensor for one of the image.
+        width: full width of the spot at half maximum, in mm.
+        turned: column of the rotation's axis in pixels and its angle in deg, if the sample is in the beam.
+    """
     pixels = first + np.arange(part.start * side, part.stop * side)
-    profile: NDArray[np.float64] = bell((pixels - middle) * PIXEL, width).reshape(-1, side).sum(axis=1)
-    return profile
+    profile: NDArray[np.float64] = bell((pixels - middle) * PIXEL, width)
+    if turned is not None:
+        profile = profile * np.exp(-rods.absorbed((pixels - turned[0]) * PIXEL, float(turned[1])))
+    summed: NDArray[np.float64] = profile.reshape(-1, side).sum(axis=1)
+    return summed
