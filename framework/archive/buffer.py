@@ -78,7 +78,11 @@ class Buffer:
         self._tags: dict[tuple[str, str, str], int] = {}
         try:
             self.connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False, timeout=60)
-            self._prepare()
+            try:
+                self._prepare()
+            except BaseException:
+                self.connection.close()
+                raise
         except sqlite3.DatabaseError as error:
             raise ServiceFailed(
                 f"the archive's buffer {self.path} cannot be used ({error}); `ronda archive check --repair` sets a "
