@@ -82,7 +82,7 @@ def check(victim, wait_for, what, index):
 
     wait_for(lambda: scan.state in State.ENDED, 90, f"the end of the scan ({what}, {index})")
     if what == "redis":
-        assert scan.state == State.COMPLETED
+        assert scan.state == State.COMPLETED, scan.record()
     elif scan.extent("ct1").length < 2 * POINTS:  # else all was measured before the blow fell
         assert scan.state == State.FAILED
     wait_for(lambda: closed(beamline, scan), 90, "the file is closed")
