@@ -39,6 +39,9 @@ END_LIMIT = 2.8
 HEED_PERIOD = 1.0
 """Seconds after which a signal is heeded at the latest."""
 
+SIGNAL_PERIOD = 0.5
+"""Seconds after which a signal is heeded at the latest."""
+
 TIMER_SLACK = 1000
 """Nanoseconds by which a sleep may end late."""
 
@@ -210,6 +213,15 @@ def _awaited(events: queue.SimpleQueue[str | BaseException]) -> str | BaseExcept
     while True:
         with contextlib.suppress(queue.Empty):
             return events.get(timeout=HEED_PERIOD)
+
+
+def _wait(events: queue.SimpleQueue[str | BaseException]) -> str | BaseException:
+    """What comes first. A signal that hits the main thread just before it sleeps does not wake it, so it looks."""
+    while True:
+        try:
+            return events.get(timeout=SIGNAL_PERIOD)
+        except queue.Empty:
+            continue
 
 
 def finish(process: Process, why: str) -> None:
