@@ -140,6 +140,7 @@ class Layout:
                 {
                     **self.environment(),
                     "RONDA_CONFIG_FOLDER": str(self.folders.config),
+                    "RONDA_STATE_FOLDER": str(self.folders.state),
                     "RONDA_SERVER_ADDRESS": address,
                     "RONDA_SERVER_PORT": str(port),
                 },

@@ -340,6 +340,35 @@ class WriterCommand(StrEnum):
     CLAIM_DATASET = "ClaimDataset"
 
 
+class LoggerAttribute(StrEnum):
+    """Attributes of a data logger."""
+
+    SUBSCRIBED = "Subscribed"
+    MISSING = "Missing"
+    TOO_FAST = "TooFast"
+    RATE = "Rate"
+    STORED = "Stored"
+    WAITING = "Waiting"
+    LAG = "Lag"
+    DROPPED = "Dropped"
+    REFUSED = "Refused"
+    DISK_FREE = "DiskFree"
+    FOLDER = "Folder"
+    TEST_SIGNAL = "TestSignal"
+    SELF_TEST = "SelfTest"
+
+
+class LoggerCommand(StrEnum):
+    """Commands of a data logger; JSON in and out."""
+
+    HISTORY = "History"
+    VALUE_AT = "ValueAt"
+    ALIGNED = "Aligned"
+    CONFIGURATION = "Configuration"
+    WHAT_CHANGED = "WhatChanged"
+    SEARCH = "Search"
+
+
 def channel_attribute(channel: str) -> str:
     """The attribute of a counter card's channel: `i0` → `I0`, `sample_diode` → `SampleDiode`."""
     return "".join(part[:1].upper() + part[1:] for part in channel.split("_"))

@@ -1,0 +1,215 @@
+"""What clients ask of the past over Tango, JSON in and out: checked, bounded, and answered from the archive."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, ValidationError
+
+from ronda.devices.settings import first_problem
+from ronda.framework.archive.held import Held
+from ronda.framework.archive.questions import Archive
+from ronda.framework.archive.record import Event
+from ronda.framework.config.parameters import Parameters
+from ronda.framework.errors import BadValue
+
+POINTS = 10_000
+"""Points of a history at most."""
+
+NAMES = 1000
+"""Attributes in a question, names and changes in an answer, at most."""
+
+CELLS = 200_000
+"""Values of an answer with many attributes at most."""
+
+LONGEST = 8_000_000
+"""Characters of an answer at most: spectra may be long."""
+
+Time = str | float
+
+
+class _History(Parameters):
+    attribute: str
+    since: Time = "1 h"
+    until: Time | None = None
+    points: int = Field(1000, ge=2, le=POINTS)
+
+
+class _ValueAt(Parameters):
+    attributes: list[str] = Field(min_length=1, max_length=NAMES)
+    time: Time
+
+
+class _Aligned(Parameters):
+    attributes: list[str] = Field(min_length=1, max_length=NAMES)
+    since: Time
+    until: Time | None = None
+    step: Time = "1 s"
+
+
+class _Configuration(Parameters):
+    device: str
+    time: Time = "now"
+
+
+class _WhatChanged(Parameters):
+    since: Time
+    until: Time | None = None
+    pattern: str = "*"
+
+
+class _Search(Parameters):
+    pattern: str = "*"
+
+
+class Answers:
+    """Answers questions to one archive; any thread."""
+
+    def __init__(self, name: str, folder: Path, full_name: Callable[[str], str]) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            name: of the logger, for messages.
+            folder: of the archive.
+            full_name: the Tango name behind the alias of a device, or the same name.
+        """
+        self._name = name
+        self._folder = folder
+        self._full_name = full_name
+
+    def history(self, question: str) -> str:
+        """How an attribute went; see docs/reference/tango-interface.md for this and the others.
+
+        Raises:
+            RondaError: the question makes no sense, or cannot be answered.
+        """
+        asked = self._asked(_History, "History", question)
+        with Archive(self._folder) as archive:
+            found = archive.history(self._attribute(asked.attribute), asked.since, asked.until, asked.points)
+        answer = {
+            "attribute": found.attribute,
+            "since": found.since,
+            "until": found.until,
+            "time": found.time,
+            "value": found.value,
+            "readings": found.readings,
+            "decimated": found.decimated,
+            "rolled": found.rolled,
+            "breaks": [_mark(event) for event in found.breaks[-NAMES:]],
+        }
+        return self._said("History", answer)
+
+    def value_at(self, question: str) -> str:
+        """What was known of attributes at a time."""
+        asked = self._asked(_ValueAt, "ValueAt", question)
+        with Archive(self._folder) as archive:
+            found = archive.value_at(list(map(self._attribute, asked.attributes)), asked.time)
+        return self._said("ValueAt", [_held(one) for one in found])
+
+    def aligned(self, question: str) -> str:
+        """Attributes on one axis of time."""
+        asked = self._asked(_Aligned, "Aligned", question)
+        names = list(map(self._attribute, asked.attributes))
+        with Archive(self._folder) as archive:
+            found = archive.aligned(names, asked.since, asked.until, asked.step)
+        if len(found.time) * len(names) > CELLS:
+            raise BadValue(
+                f"{self._name}: {len(found.time)} times of {len(names)} attributes are more values than an answer may "
+                f"have ({CELLS}); ask for less time, fewer attributes, or a longer step"
+            )
+        return self._said("Aligned", {"time": found.time, "values": found.values})
+
+    def configuration(self, question: str) -> str:
+        """The configuration of a device at a time, and what was known of its attributes."""
+        asked = self._asked(_Configuration, "Configuration", question)
+        with Archive(self._folder) as archive:
+            found = archive.configuration_at(self._full_name(asked.device), asked.time)
+        answer = {
+            "device": found.device,
+            "time": found.time,
+            "since": found.since,
+            "configuration": found.configuration,
+            "attributes": [_held(one) for one in found.attributes[:NAMES]],
+        }
+        return self._said("Configuration", answer)
+
+    def whatchanged(self, question: str) -> str:
+        """What differs between two times."""
+        asked = self._asked(_WhatChanged, "WhatChanged", question)
+        with Archive(self._folder) as archive:
+            found = archive.whatchanged(asked.since, asked.until, asked.pattern)
+        changes = [{**asdict(one), "command": one.command()} for one in found[:NAMES]]
+        return self._said("WhatChanged", {"changes": changes, "more": max(0, len(found) - NAMES)})
+
+    def search(self, question: str) -> str:
+        """Names of attributes."""
+        asked = self._asked(_Search, "Search", question)
+        with Archive(self._folder) as archive:
+            found = [name for name in archive.search(asked.pattern) if name.count("/") > 2]  # no devices
+        return self._said("Search", {"attributes": found[:NAMES], "more": max(0, len(found) - NAMES)})
+
+    def _attribute(self, name: str) -> str:
+        """With an alias in its beginning, the full name."""
+        device, _, attribute = name.rpartition("/")
+        return f"{self._full_name(device)}/{attribute}" if device else name
+
+    def _asked(self, model: Any, command: str, question: str) -> Any:
+        try:
+            asked = json.loads(question) if question.strip() else {}
+        except ValueError as error:
+            raise BadValue(f"{self._name}: {command} takes JSON, not {question[:100]!r} ({error})") from error
+        if not isinstance(asked, dict):
+            raise BadValue(
+                f'{self._name}: {command} takes a JSON object such as {{"pattern": "*"}}, not {asked!r:.100}'
+            )
+        try:
+            return model.model_validate(asked)
+        except ValidationError as error:
+            raise BadValue(f"{self._name}: {command}: {first_problem(error)}") from error
+
+    def _said(self, command: str, answer: Any) -> str:
+        text = json.dumps(_plain(answer), ensure_ascii=False, allow_nan=False)
+        if len(text) > LONGEST:
+            raise BadValue(
+                f"{self._name}: the answer of {command} would have {len(text)} characters, more than {LONGEST}; ask "
+                "for less time or fewer attributes"
+            )
+        return text
+
+
+def _mark(event: Event) -> dict[str, Any]:
+    return {"attribute": event.attribute, "time": event.time, "kind": event.kind, "text": event.text}
+
+
+def _held(one: Held) -> dict[str, Any]:
+    event = one.event
+    return {
+        "attribute": one.attribute,
+        "known": one.known,
+        "value": one.value,
+        "write_value": event.write_value if event is not None and one.known else None,
+        "quality": event.quality if event is not None and event.kind == "value" else None,
+        "time": None if event is None else event.time,
+        "reason": one.reason,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: what is no number is null, what is infinite a word."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    elif isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value

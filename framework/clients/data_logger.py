@@ -1,0 +1,57 @@
+"""A data logger, asked of the past: `logger.history("samx/position", "2 h")`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from ronda.framework.clients.device import Device
+from ronda.framework.tango.names import LoggerCommand
+
+ANSWER_LIMIT = 30.0
+"""Seconds that an answer may take."""
+
+Time = str | float
+
+
+class DataLogger(Device):
+    """A logger. Times are words (`yesterday 18:00`, `2 h`, `now`) or seconds since 1970; answers as JSON has them.
+
+    Each question raises BadValue for what makes no sense, and NotFound for what was never stored.
+    """
+
+    def history(
+        self, attribute: str, since: Time = "1 h", until: Time | None = None, points: int = 1000
+    ) -> dict[str, Any]:
+        """How an attribute went: `time`, `value`, `breaks` and more; at most so many points, minima and maxima kept."""
+        asked = {"attribute": attribute, "since": since, "until": until, "points": points}
+        return self._ask(LoggerCommand.HISTORY, asked)  # type: ignore[no-any-return]
+
+    def value_at(self, attributes: Sequence[str], time: Time) -> list[dict[str, Any]]:
+        """What was known of attributes at a time, in their order, with the reason where nothing was."""
+        return self._ask(LoggerCommand.VALUE_AT, {"attributes": list(attributes), "time": time})  # type: ignore[no-any-return]
+
+    def aligned(
+        self, attributes: Sequence[str], since: Time, until: Time | None = None, step: Time = "1 s"
+    ) -> dict[str, Any]:
+        """Attributes on one axis of time: `time`, and `values` by attribute, null where none was known."""
+        asked = {"attributes": list(attributes), "since": since, "until": until, "step": step}
+        return self._ask(LoggerCommand.ALIGNED, asked)  # type: ignore[no-any-return]
+
+    def configuration_at(self, device: str, time: Time = "now") -> dict[str, Any]:
+        """The configuration of a device at a time, and what was known of its attributes."""
+        return self._ask(LoggerCommand.CONFIGURATION, {"device": device, "time": time})  # type: ignore[no-any-return]
+
+    def whatchanged(self, since: Time, until: Time | None = None, pattern: str = "*") -> dict[str, Any]:
+        """What differs between two times: `changes`, settings first, and how many `more` there are."""
+        asked = {"since": since, "until": until, "pattern": pattern}
+        return self._ask(LoggerCommand.WHAT_CHANGED, asked)  # type: ignore[no-any-return]
+
+    def search(self, pattern: str = "*") -> dict[str, Any]:
+        """Names of `attributes` that fit a pattern or contain it, and how many `more` there are."""
+        return self._ask(LoggerCommand.SEARCH, {"pattern": pattern})  # type: ignore[no-any-return]
+
+    def _ask(self, command: str, asked: dict[str, Any]) -> Any:
+        self.remote.proxy.set_timeout_millis(int(1000 * ANSWER_LIMIT))
+        return json.loads(self.command(command, json.dumps(asked)))
