@@ -11,6 +11,7 @@ import tango
 from ronda.framework.clients.attenuator import Attenuator
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.data_logger import DataLogger
 from ronda.framework.clients.detector import Camera, Detector, Mca
 from ronda.framework.clients.device import Device
 from ronda.framework.clients.foreign_axis import ForeignAxis
@@ -347,6 +348,8 @@ class Beamline:
             return Shutter(remote, device.tango_class, configuration), []
         if device.tango_class == "Machine":
             return Machine(remote, device.tango_class), []
+        if device.tango_class == "DataLogger":
+            return DataLogger(remote, device.tango_class), []
         if device.tango_class in ("DigitalIo", "AnalogueIo"):
             return SignalUnit(remote, device.tango_class, configuration), []
         if device.tango_class in DETECTORS:

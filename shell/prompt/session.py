@@ -30,6 +30,7 @@ from ronda.shell.prompt.interrupts import Interrupts
 from ronda.shell.prompt.journal import Journal
 from ronda.shell.prompt.namespace import Namespace
 from ronda.shell.prompt.own_scans import FOLDER, OwnScans
+from ronda.shell.verbs.archive import ArchiveCommands
 from ronda.shell.verbs.asking import AskingCommands
 from ronda.shell.verbs.cleanup import CleanupCommands, Restore
 from ronda.shell.verbs.debugging import DebuggingCommands
@@ -102,6 +103,7 @@ class ShellSession:
         self._scripts = ScriptCommands(
             lambda: self._interpreter.namespace, self._typing.preferences, self._typing.keep, console
         )
+        self._archive = ArchiveCommands(beamline, console, self._typing.typed)
         self._data = policy = DataPolicy(beamline, work.name)
         self._policy = PolicyCommands(policy, console)
         self._interpreter = Interpreter(
@@ -260,6 +262,7 @@ class ShellSession:
             *(self._shutters.shopen, self._shutters.shclose),
             *scans.commands(),
             *self._typing.commands(),
+            *self._archive.commands(),
             *self._scripts.commands(),
             *(steering.dryrun, steering.suspenders, steering.add_suspender, steering.add_preset),
             *(ScanPreset, DevicePreset, PointPreset, ShutterPreset),

@@ -59,7 +59,7 @@ class TypingCommands:
 
     def commands(self) -> list[Callable[..., Any]]:
         """All that people can type."""
-        return [self.typing_helper, self.edit_keys, self.theme, self.history, self.log_stdout]
+        return [self.typing_helper, self.edit_keys, self.theme, self.log_stdout]
 
     def typing_helper(self, on: bool | None = None) -> None:
         """Whether `mv samx 3` becomes `mv(samx, 3)`: typing_helper(False) switches that off, typing_helper(True) on."""
@@ -73,8 +73,8 @@ class TypingCommands:
         """Colours for a "dark" or "light" terminal, or "none": theme("light")."""
         self._choose("theme", name or None)
 
-    def history(self, pattern: str = "", last: int = 30) -> None:
-        """The commands typed before: history(), history("ascan") those with this text, history(last=100)."""
+    def typed(self, pattern: str = "", last: int = 30) -> None:
+        """Show the commands typed before that have a text, the last of them."""
         found = [text for text in self.earlier() if pattern in text][-last:]
         self._print(
             "\n".join(found) or ("nothing typed so far has that text" if pattern else "nothing was typed so far")
