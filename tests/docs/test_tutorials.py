@@ -8,7 +8,12 @@ from pathlib import Path
 
 import pytest
 
-PAGES = sorted((Path(__file__).parents[2] / "docs" / "tutorials").glob("*.md"))
+ELSEWHERE = ("what-happened-last-night",)
+"""Pages that need a night of data: test_archive_pages runs them."""
+
+PAGES = sorted(
+    page for page in (Path(__file__).parents[2] / "docs" / "tutorials").glob("*.md") if page.stem not in ELSEWHERE
+)
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,12 @@ from ronda.framework.errors import HardwareFault, RondaError, TimedOut
 
 STREAM_PORT = 31001
 """On which detectors push Stream V2."""
+
+LOOK_PERIOD = 1.0
+"""Seconds between two looks whether the detector still takes an image that does not come."""
+
+MESSAGE_LIMIT = 5.0
+"""Seconds that the message of an image, or of the end of a series, may take after the detector has come to rest."""
 
 DTYPES = {8: "u1", 16: "<u2", 32: "<u4"}
 
@@ -47,6 +54,7 @@ class Simplon(Camera):
         self._armed: Setup | None = None
         self._image: dict[str, Any] | None = None
         self._pending, self._next = False, 0
+        self._look_at, self._at_rest_since = 0.0, math.inf
         if self._get("detector status state") in ("na", "error"):
             self._rest.put("detector command initialize")
         else:
@@ -110,6 +118,7 @@ class Simplon(Camera):
 
     def start(self) -> None:
         self._image, self._pending = None, True
+        self._look_at, self._at_rest_since = time.monotonic() + LOOK_PERIOD, math.inf
         try:
             self._open().put("detector command trigger")
         except HardwareFault:  # an image may come before its detector is ready for the next one
@@ -130,7 +139,30 @@ class Simplon(Camera):
                     raise HardwareFault(
                         f"{self.name}: image {expected} did not come, {number} came; the network lost it"
                     )
+        if self._pending:
+            self._require_series()
         return self._pending
+
+    def _require_series(self) -> None:
+        """Where no image comes, see now and then whether the detector still takes one: messages may be lost.
+
+        Raises:
+            HardwareFault: it has not for some time.
+        """
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_PERIOD
+        if (state := str(self._get("detector status state"))) in ("acquire", "configure"):
+            self._at_rest_since = math.inf
+        elif self._at_rest_since == math.inf:
+            self._at_rest_since = now
+        elif now - self._at_rest_since > MESSAGE_LIMIT:
+            self._pending, self._armed = False, None
+            raise HardwareFault(
+                f"{self.name}: series {self._series} ended before its image {self._next} came: the detector is "
+                f"{state}; somebody else ended it, or the network lost the image"
+            )
 
     def read(self) -> Image:
         if self._image is None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from ronda.devices.camera.contract import Setup
+from ronda.devices.camera.drivers import simplon
 from ronda.devices.camera.drivers.simplon import Simplon
 from ronda.framework.errors import CommunicationFailed, HardwareFault
 from ronda.simulators.physics.powder import BACKGROUND, COLUMNS, RINGS, ROWS, radius_at
@@ -119,6 +120,23 @@ def test_a_series_that_somebody_else_ends_is_noticed(driver: Simplon, simulation
     driver._open().put("detector command abort")
     deadline = time.monotonic() + 60
     with pytest.raises(HardwareFault, match="ended before its image 0 came"):  # noqa: PT012 - the message takes a moment
+        while driver.busy():
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+
+
+def test_an_image_that_was_lost_on_its_way_is_not_waited_for_for_ever(
+    driver: Simplon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(simplon, "LOOK_PERIOD", 0.02)
+    monkeypatch.setattr(simplon, "MESSAGE_LIMIT", 0.1)
+    driver.prepare(Setup(0.002, 1, WHOLE))
+    monkeypatch.setattr(driver._receiver, "next", lambda _: None)
+    driver.start()
+    deadline = time.monotonic() + 60
+    with pytest.raises(
+        HardwareFault, match="image 0 came: the detector is ready; somebody else ended it, or the network"
+    ):  # noqa: PT012 - it takes a moment
         while driver.busy():
             assert time.monotonic() < deadline
             time.sleep(0.002)

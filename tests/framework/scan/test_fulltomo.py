@@ -23,10 +23,12 @@ KEYS = [2, 2, 1, 1, 1, *[0] * 8, 1, 1]
 
 @pytest.fixture
 def home(beamline):
-    """Afterwards the axes and the shutter are as they were."""
+    """The axes stand at 0 and the shutter is open; afterwards the shutter is as it was."""
     shutter = beamline["fsh"]
     was_open = shutter.is_open
     shutter.open()
+    beamline["samy"].move(0.0)
+    beamline["rot"].move(0.0)
     yield
     shutter.open() if was_open else shutter.close()
     beamline["samy"].move(0.0)
