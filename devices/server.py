@@ -36,10 +36,7 @@ HALT_LIMIT = 2.0
 END_LIMIT = 2.8
 """Seconds after which the server ends whatever hangs."""
 
-HEED_PERIOD = 1.0
-"""Seconds after which a signal is heeded at the latest."""
-
-SIGNAL_PERIOD = 0.5
+HEED_PERIOD = 0.5
 """Seconds after which a signal is heeded at the latest."""
 
 TIMER_SLACK = 1000
@@ -208,20 +205,12 @@ def serve(place: Place, process: Process, classes: Sequence[type[RondaDevice]]) 
 def _awaited(events: queue.SimpleQueue[str | BaseException]) -> str | BaseException:
     """The next event.
 
-    Any thread may take a signal that came while the process was halted, but only this one acts on it, when it wakes up.
+    Any thread may take a signal that came while the process was halted, or just before this one slept, but only this
+    one acts on it, when it wakes up.
     """
     while True:
         with contextlib.suppress(queue.Empty):
             return events.get(timeout=HEED_PERIOD)
-
-
-def _wait(events: queue.SimpleQueue[str | BaseException]) -> str | BaseException:
-    """What comes first. A signal that hits the main thread just before it sleeps does not wake it, so it looks."""
-    while True:
-        try:
-            return events.get(timeout=SIGNAL_PERIOD)
-        except queue.Empty:
-            continue
 
 
 def finish(process: Process, why: str) -> None:

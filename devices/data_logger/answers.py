@@ -174,7 +174,7 @@ class Answers:
             raise BadValue(f"{self._name}: {command}: {first_problem(error)}") from error
 
     def _said(self, command: str, answer: Any) -> str:
-        text = json.dumps(_plain(answer), ensure_ascii=False, allow_nan=False)
+        text = json.dumps(_plain(answer), allow_nan=False)  # in ASCII: Tango's strings are Latin-1
         if len(text) > LONGEST:
             raise BadValue(
                 f"{self._name}: the answer of {command} would have {len(text)} characters, more than {LONGEST}; ask "

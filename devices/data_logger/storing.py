@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
@@ -15,7 +16,7 @@ import numpy as np
 from ronda.devices.data_logger.logged import Logged
 from ronda.framework.archive.record import Event
 from ronda.framework.archive.store import Store
-from ronda.framework.errors import BadValue, RondaError
+from ronda.framework.errors import BadValue, RondaError, ServiceFailed
 
 PERIOD = 0.2
 """Seconds after which what came is stored at the latest: what a `kill -9` costs."""
@@ -157,7 +158,10 @@ class Storing:
                 self._opened.set()
             except RondaError as error:
                 self._failed(str(error))
-                self._wake.wait(RETRY)
+                self._pause()
+            except Exception as error:  # noqa: BLE001 - the thread must live, whatever it is
+                self._failed_by_mistake("opening", error)
+                self._pause()
         while self.store is not None:
             self._wake.wait(PERIOD)
             self._wake.clear()
@@ -180,38 +184,81 @@ class Storing:
 
     def _append(self, batch: list[Event]) -> bool:
         try:
-            self.store.append(batch)
-        except BadValue:
-            self._append_singly(batch)
+            try:
+                self.store.append(batch)
+                self._done(len(batch))
+            except RondaError as error:
+                if not isinstance(error, BadValue):
+                    raise
+                self._append_singly(batch)
+            except Exception as error:  # noqa: BLE001 - the thread must live, whatever it is
+                self._failed_by_mistake("storing", error)
+                self._append_singly(batch)
         except RondaError as error:
             self._failed(str(error))
-            return self._later()
-        except Exception as error:  # noqa: BLE001 - the thread must live, whatever it is
-            self._log.exception("storing failed")
-            self._failed(f"storing failed by a mistake of ours ({type(error).__name__}: {error}); see the log")
-            return self._later()
-        else:
-            self.stored += len(batch)
+            self._pause()
+            return False
         self.error = ""
-        with self._lock:
-            for _ in batch:
-                self._weight -= _weight(self._events.popleft())
         return True
 
-    def _later(self) -> bool:
-        if not self._ending:
-            self._wake.wait(RETRY)
-        return False
-
     def _append_singly(self, batch: list[Event]) -> None:
-        """One of them cannot be stored: the others shall be."""
+        """One of them cannot be stored: the others are, and where it was is marked.
+
+        Raises:
+            RondaError: nothing can be stored now; what was is out of the buffer.
+        """
         for event in batch:
+            refused = ""
             try:
                 self.store.append([event])
-                self.stored += 1
-            except BadValue as error:
-                self.dropped += 1
-                self._log.warning(str(error))
+            except RondaError as error:
+                if not isinstance(error, BadValue):
+                    raise
+                refused = str(error)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with it
+                refused = f"{event.attribute} has what cannot be stored ({type(error).__name__}: {error})"
+            if refused:
+                self._log.warning(refused)
+                self._mark_refused(event, refused)
+            self._done(1, refused=bool(refused))
+
+    def _mark_refused(self, event: Event, why: str) -> None:
+        """Store a mark in place of an event; if that fails too, nothing can be stored.
+
+        Raises:
+            ServiceFailed: nothing can be stored.
+        """
+        for attribute in dict.fromkeys((event.attribute, "*")):  # its name may be what is wrong
+            with contextlib.suppress(Exception):
+                self.store.append(
+                    [Event(attribute, event.time, event.received, kind="gap", text="a value could not be stored")]
+                )
+                return
+        raise ServiceFailed(self.error or f"nothing can be stored: {why}")
+
+    def _done(self, number: int, *, refused: bool = False) -> None:
+        """Take the first events out of the buffer, which are on the disk, or never will be."""
+        with self._lock:
+            for _ in range(number):
+                self._weight -= _weight(self._events.popleft())
+            if refused:
+                self.dropped += number
+            else:
+                self.stored += number
+
+    def _pause(self) -> None:
+        """Wait before it is tried again; more events do not make that sooner."""
+        until = time.monotonic() + RETRY
+        while not self._ending and (left := until - time.monotonic()) > 0:
+            self._wake.wait(min(left, PERIOD))
+            self._wake.clear()
+            time.sleep(0.01)
+
+    def _failed_by_mistake(self, what: str, error: Exception) -> None:
+        sentence = f"{what} failed by a mistake of ours ({type(error).__name__}: {error}); see the log"
+        if sentence != self.error:
+            self._log.exception(f"{what} failed")
+        self._failed(sentence)
 
     def _flush_waiting(self) -> None:
         with self._lock:

@@ -121,7 +121,8 @@ class LogbookDevice(RondaDevice):
         following, hook = self._following, self._following.webhook
         return {
             LogbookAttribute.WRITTEN: following.written,
-            LogbookAttribute.LATEST: following.latest,
+            # Tango's strings are Latin-1
+            LogbookAttribute.LATEST: following.latest.encode("latin-1", "replace").decode("latin-1"),
             LogbookAttribute.POSTED: hook.posted if hook else 0,
             LogbookAttribute.DROPPED: hook.dropped if hook else 0,
             LogbookAttribute.POST_PROBLEM: hook.problem if hook else "",
@@ -132,5 +133,5 @@ class LogbookDevice(RondaDevice):
         now = self._values()
         for name, value in now.items():
             if self._shown.get(name) != value:
+                self._shown[name] = value
                 self.publish(name, value)
-        self._shown = now

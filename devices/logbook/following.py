@@ -12,7 +12,7 @@ from ronda.devices.driver import Driver
 from ronda.devices.logbook.markdown import append
 from ronda.devices.logbook.parameters import LogbookParameters
 from ronda.devices.logbook.webhook import Webhook
-from ronda.framework.errors import CommunicationFailed, ConfigurationError, NotFound, ServiceFailed
+from ronda.framework.errors import BadValue, CommunicationFailed, ConfigurationError, NotFound, ServiceFailed
 from ronda.framework.nexus import words
 from ronda.framework.policy.place import Place
 from ronda.framework.stream import Stream
@@ -148,14 +148,23 @@ class LogbookFollowing(Driver):
         entries = logbook.after(logbook.reached(READER) or BEGINNING)
         for (session, place), group in groupby(entries, lambda entry: (entry.session, dict(entry.place))):
             belonging = list(group)
-            folder = self._folder(Place.from_state(place), session, belonging[0])
-            try:
-                append(folder, belonging)
-            except OSError as error:
-                raise ServiceFailed(f"{self.name}: cannot write into {folder}: {error.strerror}") from error
+            self._append(Place.from_state(place), session, belonging)
             self.written += len(belonging)
             self.latest = belonging[-1].text
             logbook.reach(READER, belonging[-1].identifier)
+
+    def _append(self, place: Place, session: str, entries: list[LogEntry]) -> None:
+        """Write entries where they belong; where that is refused, beside all data, so that they hold up no others."""
+        try:
+            append(self._folder(place, session, entries[0]), entries)
+        except (OSError, BadValue) as error:
+            if place == Place():
+                raise ServiceFailed(f"{self.name}: cannot write: {error}") from error
+            folder = self._folder(Place(), session, entries[0])
+            try:
+                append(folder, entries)
+            except OSError as failed:
+                raise ServiceFailed(f"{self.name}: cannot write into {folder}: {failed.strerror}") from failed
 
     def _folder(self, place: Place, session: str, entry: LogEntry) -> Path:
         """Where the data of a collection are; without a proposal, where all data of the session are."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ronda.framework.plain import plain
-from ronda.framework.stream.logbook import LogEntry
+from ronda.framework.stream.logbook import LogEntry, order_of
 
 NAME = "logbook.md"
 """Name of the file."""
@@ -40,13 +40,14 @@ def append(folder: Path, entries: Iterable[LogEntry]) -> int:
         size = os.fstat(file).st_size
         end = os.pread(file, TAIL, max(size - TAIL, 0))
         there = _IDENTIFIER.findall(end)
-        last = _order(there[-1].decode()) if there else (0, 0)
-        new = [entry for entry in entries if _order(entry.identifier) > last]
+        last = order_of(there[-1].decode()) if there else (0, 0)
+        new = [entry for entry in entries if order_of(entry.identifier) > last]
         broken = b"\n" if end and not end.endswith(b"\n") else b""  # the disk was full, or the power went
         text = broken + "".join(map(markdown, new)).encode()
         if new:
             written = os.write(file, text)
             if written < len(text):
+                os.ftruncate(file, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(file)
     finally:
@@ -57,15 +58,20 @@ def append(folder: Path, entries: Iterable[LogEntry]) -> int:
 def markdown(entry: LogEntry) -> str:
     """An entry as Markdown: an item of a list, that ends with the entry's id as a comment."""
     when = f"{datetime.fromtimestamp(entry.time).astimezone():%Y-%m-%d %H:%M:%S}"
-    who = f"{entry.user}, {entry.session}" if entry.session else entry.user
-    text = plain(entry.text).strip("\n").replace("<!--", "<! --")
+    who = _harmless(f"{entry.user}, {entry.session}" if entry.session else entry.user).replace("\n", " ")
+    text = _harmless(entry.text).strip("\n")
     if entry.kind == "command":
         told = _code(text)
     elif entry.kind == "error":
         told = f"**error** {_code(text)}"
     else:
         told = ("" if entry.kind == "scan" else f"**{entry.kind}** ") + text.replace("\n", "  \n  ")
-    return f"- {when} {plain(who)}: {told} <!-- {entry.identifier} -->\n"
+    return f"- {when} {who}: {told} <!-- {entry.identifier} -->\n"
+
+
+def _harmless(text: str) -> str:
+    """Text that cannot be taken for the comment with an entry's id."""
+    return plain(text).replace("<!--", "<! --")
 
 
 def _code(text: str) -> str:
@@ -78,8 +84,3 @@ def _code(text: str) -> str:
     fence = "`" * max(longest + 1, 3)
     lines = "".join(f"  {line}\n" for line in text.split("\n"))
     return f"\n\n  {fence}python\n{lines}  {fence}\n "
-
-
-def _order(identifier: str) -> tuple[int, int]:
-    first, _, second = identifier.partition("-")
-    return int(first), int(second)

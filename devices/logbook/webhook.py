@@ -12,8 +12,7 @@ from typing import Any
 
 from ronda.devices.logbook.parameters import WebhookParameters
 from ronda.framework.config.parameters import reveal
-from ronda.framework.errors import RondaError
-from ronda.framework.stream.logbook import BEGINNING, Logbook, LogEntry
+from ronda.framework.stream.logbook import BEGINNING, Logbook, LogEntry, order_of
 
 READER = "webhook"
 """Under this name Redis keeps how far it has come."""
@@ -50,32 +49,32 @@ class Webhook:
         self._environment = environment
         self._opener = urllib.request.build_opener(_NoRedirection, urllib.request.ProxyHandler({}))
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     def start(self, logbook: Logbook) -> None:
         """Begin."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._run, args=(logbook,), name="logbook webhook", daemon=True)
-        self._thread.start()
+        self.close()
+        self._stop = stop = threading.Event()  # one for each thread: the one before may still be sending
+        threading.Thread(target=self._run, args=(logbook, stop), name="logbook webhook", daemon=True).start()
 
     def close(self) -> None:
         """End; what waits is sent when it begins again."""
         self._stop.set()
 
-    def _run(self, logbook: Logbook) -> None:
+    def _run(self, logbook: Logbook, stop: threading.Event) -> None:
         retry = FIRST_RETRY
-        while not self._stop.is_set():
+        while not stop.is_set():
             try:
-                if self._send_next(logbook):
+                if self._send_next(logbook, stop):
                     retry = FIRST_RETRY
                     continue
-                self._stop.wait(LOOK_PERIOD)
-            except (RondaError, OSError, ValueError) as error:
-                self.problem = _words(error)
-                self._stop.wait(retry)
+                stop.wait(LOOK_PERIOD)
+            except Exception as error:  # noqa: BLE001 - whatever somebody answers, the thread must live
+                if not stop.is_set():
+                    self.problem = _words(error)
+                stop.wait(retry)
                 retry = min(2 * retry, LAST_RETRY)
 
-    def _send_next(self, logbook: Logbook) -> bool:
+    def _send_next(self, logbook: Logbook, stop: threading.Event) -> bool:
         """Send what waits; whether anything did."""
         most = self._parameters.most
         reached = logbook.reached(READER)
@@ -85,19 +84,19 @@ class Webhook:
             return True
         waiting = logbook.after(reached, most=most + 1)
         if len(waiting) > most:
-            first = logbook.last(most)[0]
-            before = logbook.after(reached, most=1_000_000)
-            left_out = [one for one in before if one.identifier < first.identifier]
-            self.dropped += len(left_out)
-            logbook.reach(READER, left_out[-1].identifier)
-            return True
+            first = logbook.last(most)[0].identifier
+            left_out = [one.identifier for one in waiting if order_of(one.identifier) < order_of(first)]
+            if left_out:  # of very many a part; the next look finds the others
+                logbook.reach(READER, left_out[-1])
+                self.dropped += len(left_out)
+                return True
         for entry in waiting:
-            if self._stop.is_set():
+            if stop.is_set():
                 break
             self._post(entry)
-            self.posted += 1
-            self.problem = ""
             logbook.reach(READER, entry.identifier)
+            self.problem = ""
+            self.posted += 1
         return bool(waiting)
 
     def _post(self, entry: LogEntry) -> None:

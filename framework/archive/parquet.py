@@ -55,6 +55,9 @@ ROW_GROUP = 262_144
 OPTIONS = f"FORMAT parquet, PARQUET_VERSION V2, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP}"
 """Version 2 has the encodings that noisy values need: 8 bytes an event instead of 10."""
 
+THREADS = 2
+"""Processor cores that one question or compaction uses at most: scans run on the same machine."""
+
 MEMORY = "1GB"
 """That DuckDB may use; it sorts what is larger on the disk."""
 
@@ -80,7 +83,7 @@ def connect(folder: Path | None = None) -> DuckDBPyConnection:
     """
     import duckdb
 
-    options: dict[str, Any] = {"autoinstall_known_extensions": False, "memory_limit": MEMORY}
+    options: dict[str, Any] = {"autoinstall_known_extensions": False, "memory_limit": MEMORY, "threads": THREADS}
     if folder is not None:
         options["temp_directory"] = str(folder / "sorting")
     connection = duckdb.connect(":memory:", config=options)

@@ -60,7 +60,11 @@ class Store:
         self._lock = _lock(folder)
         try:
             self._buffer = Buffer(folder)
-            compaction.sweep(folder, self._buffer)
+            try:
+                compaction.sweep(folder, self._buffer)
+            except BaseException:
+                self._buffer.close()
+                raise
         except BaseException:
             os.close(self._lock)
             raise

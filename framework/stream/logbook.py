@@ -108,6 +108,12 @@ class Logbook:
         self._server.script(scripts.REACHED, keys.LOGBOOK_READERS, reader, place)
 
 
+def order_of(identifier: str) -> tuple[int, int]:
+    """What ids are compared by: as text `9-10` would come before `9-9`."""
+    first, _, second = identifier.partition("-")
+    return int(first), int(second)
+
+
 def _entry(identifier: bytes, fields: list[bytes]) -> LogEntry:
     words = [each.decode(errors="replace") for each in fields]
     told = dict(zip(words[::2], words[1::2], strict=True))

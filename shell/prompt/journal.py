@@ -21,8 +21,11 @@ MOST = 1000
 AGAIN = 2.0
 """Seconds between attempts while Redis does not answer."""
 
-LAST_WAIT = 2.0
-"""Seconds that the end of the program waits for the last entries."""
+LAST_WAIT, LAST_WAIT_AWAY = 10.0, 2.0
+"""Seconds that the end of the program waits for the last entries, and if Redis did not answer before."""
+
+TURNS = 20
+"""Looks that waiting takes at least: a machine that pauses is no Redis that does not answer."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Journal:
         """
         if len(self._waiting) == MOST:
             self._lost += 1
+        text = text.encode(errors="replace").decode()  # what was pasted may be no text
         self._waiting.append(Said(kind, text, time.time(), f"{self._mine} {next(self._numbers)}"))
         self._some.set()
         if self._sender is None:
@@ -73,9 +77,10 @@ class Journal:
 
     def flush(self, seconds: float) -> None:
         """Wait until all is sent, at most so many seconds."""
-        deadline = time.monotonic() + seconds
-        while self._waiting and time.monotonic() < deadline:
+        began, turns = time.monotonic(), 0
+        while self._waiting and (turns < TURNS or time.monotonic() - began < self._patience(seconds)):
             gevent.sleep(0.01)
+            turns += 1
 
     def close(self) -> None:
         """Wait a moment for what is not sent yet, and end."""
@@ -85,6 +90,9 @@ class Journal:
         left = len(self._waiting) + self._lost
         if left:
             self._tell(f"the logbook cannot be reached; {left} {'entry is' if left == 1 else 'entries are'} not in it")
+
+    def _patience(self, seconds: float) -> float:
+        return min(seconds, LAST_WAIT_AWAY) if self._told else seconds
 
     def _run(self) -> None:
         while True:
@@ -107,6 +115,10 @@ class Journal:
                         self._tell(f"the logbook cannot be reached ({error}); what is said is sent when it can be")
                     gevent.sleep(AGAIN)
                     continue
-                self._told = False
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with one entry, the next ones are sent
+                    self._lost += 1
+                    self._tell(f"an entry of the logbook cannot be sent ({type(error).__name__}: {error})")
+                else:
+                    self._told = False
                 if self._waiting and self._waiting[0] is first:
                     self._waiting.popleft()

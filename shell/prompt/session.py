@@ -222,7 +222,7 @@ class ShellSession:
                 if text.lstrip().startswith("!"):
                     self._say("command", text)
                 text = f"{SPECIAL}({text!r})"
-            else:
+            elif text.strip():
                 self._say("command", text)
             try:
                 self._interpreter.run(text, show_value=True, after=self._scans.name_files)

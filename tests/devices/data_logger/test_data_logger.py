@@ -35,7 +35,7 @@ def log(rig, tmp_path):
 
 
 def had(proxy: Any, count: int) -> None:
-    wait_until(lambda: proxy.Subscribed >= count and not proxy.Missing, f"{count} attributes are followed")
+    wait_until(lambda: proxy.Subscribed > count and not proxy.Missing, f"{count} attributes are followed")
 
 
 def test_names_are_the_documented_ones(log, rig, new_pusher):
@@ -52,7 +52,11 @@ def test_a_restarted_server_is_followed_and_what_was_missed_lies_in_marked_gaps(
     had(proxy, 10)
     pusher.proxy.Run(200.0)
     first = f"{pusher.name}/serial0"
-    wait_for_event(folder, "a serial number is stored", lambda one: one.attribute == first and one.value == 21)
+    wait_for_event(
+        folder,
+        "a serial number is stored",
+        lambda one: one.attribute == first and one.kind == "value" and one.value > 20,
+    )
     pusher.kill()
     wait_for_event(folder, "the death is told", lambda one: one.attribute == first and one.kind == "vanish")
     wait_until(lambda: any("its server does not answer" in reason for reason in proxy.Missing), "it is missing")
@@ -77,17 +81,19 @@ def test_a_restarted_server_is_followed_and_what_was_missed_lies_in_marked_gaps(
 
 def require_stored_or_marked(folder: Path, pusher: Any) -> None:
     """Each serial number is stored, or comes after a mark and before the next value; none is invented."""
-    pushed, events = pusher.pushed(), stored(folder)
+    events = stored(folder)  # before what was pushed: that is told before it is pushed
+    pushed = pusher.pushed()
+    names = {name for name, _ in pushed.values()}
     marks = ("gap", "start")
     by_attribute: dict[str, list[tuple[float, int | None]]] = {}
     for one in events:
-        if one.kind == "value" and one.attribute in {name for name, _ in pushed.values()}:
+        if one.kind == "value" and one.attribute in names:
             by_attribute.setdefault(one.attribute, []).append((one.time, one.value))
     found = {value for values in by_attribute.values() for _, value in values}
     assert found <= {0, *pushed}
     everywhere = [one.time for one in events if one.attribute == "*" and one.kind in marks]
     missing = 0
-    for name in {name for name, _ in pushed.values()}:
+    for name in names:
         values = by_attribute[name]
         gaps = [(when, None) for when in everywhere]
         gaps += [(one.time, None) for one in events if one.attribute == name and one.kind in marks]
@@ -114,12 +120,14 @@ def test_what_has_no_events_is_read_and_what_is_not_to_be_had_is_named(log, rig,
     silent = f"{pusher.name}/silent"
     wait_until(lambda: len({one.value for one in stored(folder) if one.attribute == silent}) > 3, "it is read")
     wait_for_event(folder, "an enumeration is a word", lambda one: one.type == "DevEnum" and one.value == "SLOW")
-    wait_until(lambda: len(proxy.Missing) == 2, "what is missing is named")
-    reasons = " | ".join(proxy.Missing)
-    assert "nobody: the Tango database knows no such device" in reasons
-    assert f"{pusher.name}/plain: " in reasons
-    assert proxy.State() == tango.DevState.ON
-    assert "2 missing" in proxy.Status()
+    missing = ("nobody: the Tango database knows no such device", f"{pusher.name}/plain: ")
+
+    def named():
+        told = list(proxy.Missing)
+        return len(told) == 2 and all(any(each.startswith(one) for each in told) for one in missing)
+
+    wait_until(named, "what is missing is named")
+    wait_until(lambda: proxy.State() == tango.DevState.ON and "2 missing" in proxy.Status(), "the status tells it")
 
 
 def test_an_absurd_time_stamp_is_refused_and_the_next_value_counts(log, rig, new_pusher):
@@ -128,12 +136,15 @@ def test_an_absurd_time_stamp_is_refused_and_the_next_value_counts(log, rig, new
     had(proxy, 1)
     wrong = f"{pusher.name}/wrong"
     wait_for_event(folder, "it is known", lambda one: one.attribute == wrong and one.kind == "value")
-    pusher.proxy.PushWrong(time.time() + 3600)
-    told = wait_for_event(folder, "it is told", lambda one: one.attribute == wrong and one.kind == "error")
+    told = None
+    while told is None:  # a first event may come before the subscription hears
+        pusher.proxy.PushWrong(time.time() + 3600)
+        time.sleep(0.1)
+        told = next((one for one in stored(folder) if one.attribute == wrong and one.kind == "error"), None)
     assert "in the future; refused" in told.text
     pusher.proxy.PushWrong(time.time())
     wait_for_event(folder, "the next counts", lambda one: one.attribute == wrong and one.value == 2.0)
-    wait_until(lambda: proxy.Refused == 1, "it is counted")
+    wait_until(lambda: proxy.Refused >= 1, "it is counted")
 
 
 def test_one_that_is_too_fast_is_limited_and_named(log, rig, new_pusher):

@@ -92,6 +92,7 @@ def test_each_entry_is_sent_once_in_order_with_the_token(facility):
         wait_until(lambda: hook.posted == 3, "all are sent")
         logbook.entries.append(LogEntry("0009-0", 1e9, "error", "samx: no", "bob", "night", {"proposal": "hg1"}))
         wait_until(lambda: hook.posted == 4, "the next one is sent")
+        wait_until(lambda: logbook.places[READER] == "0009-0", "its place is kept")
     path, token, body = facility.got[-1]
     assert texts(facility) == ["text 1", "text 2", "text 3", "samx: no"]
     assert (path, token) == ("/log", "Bearer secret")

@@ -12,6 +12,7 @@ import sys
 
 import h5py
 import numpy as np
+import pytest
 
 from ronda.framework.errors import RondaError
 from ronda.framework.nexus.words import CONSUMER
@@ -68,14 +69,9 @@ def killed(victim, what, index):
     return victim.beamline.stream.scan(identifier)
 
 
-def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that_works(victim, wait_for):
-    draw = random.Random(os.environ.get("RONDA_SEED", "1"))
-    for what in ("redis", "counters", "motors", "owner"):
-        check(victim, wait_for, what, draw.randrange(POINTS))
-
-
-def check(victim, wait_for, what, index):
-    """Kill something from a point on, and see what is left and whether the next scan works."""
+@pytest.mark.parametrize("what", ["redis", "counters", "motors", "owner"])
+def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that_works(victim, wait_for, what):
+    index = random.Random(f"{os.environ.get('RONDA_SEED', '1')} {what}").randrange(POINTS)
     print(f"{what} is killed from point {index} on")
     beamline = victim.beamline
     scan = killed(victim, what, index)

@@ -85,17 +85,17 @@ class Interrupt(Observer):
 
 
 @pytest.mark.parametrize("at", [0, 3, 7], ids=["dark field", "flat field", "projection"])
-def test_however_it_ends_the_sample_is_back_and_the_shutter_as_it_was(beamline, home, at):
+def test_however_it_ends_the_sample_is_back_and_the_shutter_as_it_was(beamline, home, at, wait_for):
     scans = Scans(beamline, "tests", "somebody", [Interrupt(at)])
     with pytest.raises(KeyboardInterrupt):
         take(scans, 60, save=False)
 
     assert scans.last.state == "ABORTED"
     assert (beamline["samy"].setpoint, beamline["samy"].state) == (0.0, "ON")
-    assert beamline["rot"].state == "ON"
+    wait_for(lambda: beamline["rot"].state == "ON", 60, "the rotation stands")
     assert beamline["fsh"].state == "OPEN"
     assert len(scans.last["rot"]) == len(scans.last["image_key"]) == len(scans.last["valid"]) > at
-    assert beamline["cam"].state == "ON"
+    wait_for(lambda: beamline["cam"].state == "ON", 60, "the camera is at rest")
 
 
 def test_a_pause_among_the_flat_fields_loses_no_frame(beamline, home, recorder):

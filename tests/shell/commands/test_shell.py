@@ -207,7 +207,7 @@ def test_any_tango_client_may_note_something(demo: Any, wait_for: Any) -> None:
     logbook = demo.device("logbook")
     logbook.Add("the chiller was refilled")
     text = Path(demo.folder, "data", "logbook.md")
-    wait_for(lambda: text.exists() and "**note** the chiller was refilled" in text.read_text(), 60, "written")
-    wait_for(lambda: str(logbook.state()) == "ON", 60, "all is well")
+    wait_for(lambda: text.exists() and "**note** the chiller was refilled" in text.read_text(), 150, "written")
+    wait_for(lambda: str(logbook.state()) == "ON", 150, "all is well")
     with pytest.raises(Exception, match="logbook: Add takes a text, not an empty one"):
         logbook.Add(" ")
