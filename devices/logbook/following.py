@@ -12,7 +12,8 @@ from ronda.devices.driver import Driver
 from ronda.devices.logbook.markdown import append
 from ronda.devices.logbook.parameters import LogbookParameters
 from ronda.devices.logbook.webhook import Webhook
-from ronda.framework.errors import BadValue, CommunicationFailed, ConfigurationError, NotFound, ServiceFailed
+from ronda.devices.redis_of_server import connect_stream
+from ronda.framework.errors import BadValue, CommunicationFailed, NotFound, ServiceFailed
 from ronda.framework.nexus import words
 from ronda.framework.policy.place import Place
 from ronda.framework.stream import Stream
@@ -68,17 +69,7 @@ class LogbookFollowing(Driver):
             ConfigurationError: nobody said where the stream is.
             ServiceFailed, NotAllowed: it cannot be used.
         """
-        url = self._environment.get("RONDA_REDIS_URL")
-        if not url:
-            raise ConfigurationError(
-                f"{self.name}: RONDA_REDIS_URL is not set in the environment; `ronda up` does this"
-            )
-        self._stream = stream = Stream.connect(
-            url,
-            user=self._environment.get("RONDA_REDIS_USER"),
-            password=self._environment.get("RONDA_REDIS_PASSWORD"),
-            patience=0.5,
-        )
+        self._stream = stream = connect_stream(self.name, self._environment, patience=0.5)
         self._news = stream.logbook().reached(SCANS) or stream.place()
         if self.webhook is not None:
             self.webhook.start(stream.logbook())

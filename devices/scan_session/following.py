@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ronda.devices.driver import Driver
+from ronda.devices.redis_of_server import connect_stream
 from ronda.devices.scan_session.parameters import ScanSessionParameters
-from ronda.framework.errors import CommunicationFailed, ConfigurationError, NotFound, RondaError
+from ronda.framework.errors import CommunicationFailed, NotFound, RondaError
 from ronda.framework.scan.opening import ELAPSED, OWN
 from ronda.framework.stream import Stream
 from ronda.framework.stream.answers import ScanGone
@@ -91,17 +92,7 @@ class Following(Driver):
             ConfigurationError: nobody said where the stream is.
             ServiceFailed, NotAllowed: it cannot be used.
         """
-        url = self._environment.get("RONDA_REDIS_URL")
-        if not url:
-            raise ConfigurationError(
-                f"{self.name}: RONDA_REDIS_URL is not set in the environment; `ronda up` does this"
-            )
-        self._stream = Stream.connect(
-            url,
-            user=self._environment.get("RONDA_REDIS_USER"),
-            password=self._environment.get("RONDA_REDIS_PASSWORD"),
-            patience=0.5,
-        )
+        self._stream = connect_stream(self.name, self._environment, patience=0.5)
         self._place = self._stream.place()
         try:
             self._take(self._stream.scan("last", session=self.parameters.session or None))

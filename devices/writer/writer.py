@@ -13,6 +13,7 @@ import tango
 from ronda.devices.device import RondaDevice, attribute, command
 from ronda.devices.driver import Driver
 from ronda.devices.link import Link
+from ronda.devices.redis_of_server import connect_stream
 from ronda.devices.writer.kind import WriterParameters
 from ronda.framework.errors import ConfigurationError, RondaError
 from ronda.framework.nexus.datasets import Datasets
@@ -20,7 +21,6 @@ from ronda.framework.nexus.ownership import Ownership
 from ronda.framework.nexus.paths import Paths
 from ronda.framework.nexus.saving import Progress
 from ronda.framework.nexus.writer import Status, Writer
-from ronda.framework.stream import Stream
 from ronda.framework.tango.names import WriterAttribute, WriterCommand
 
 LOOK_PERIOD = 0.2
@@ -59,7 +59,7 @@ class Files(Driver):
         )
         self.datasets = Datasets(paths, self._ownership)
         self.writer = Writer(
-            self._connect_stream,
+            lambda: connect_stream(self.name, self._environment),
             paths,
             minimum_free=int(parameters.minimum_free * 1e6),
             ownership=self._ownership,
@@ -91,16 +91,6 @@ class Files(Driver):
                 "RONDA_CONFIG_FOLDER is not set in the environment; `ronda up` does this"
             )
         return Path(folder) / root
-
-    def _connect_stream(self) -> Stream:
-        url = self._environment.get("RONDA_REDIS_URL")
-        if not url:
-            raise ConfigurationError(
-                f"{self.name}: RONDA_REDIS_URL is not set in the environment; `ronda up` does this"
-            )
-        return Stream.connect(
-            url, user=self._environment.get("RONDA_REDIS_USER"), password=self._environment.get("RONDA_REDIS_PASSWORD")
-        )
 
     def _closed(self, progress: Progress) -> None:
         self._log.info("closed", scan=progress.number, file=progress.file)
