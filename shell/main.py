@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -38,7 +39,7 @@ class Group:
     """
 
     summary: str
-    commands: dict[str, Command]
+    commands: Mapping[str, Command | Group]
     default: str = ""
 
 
@@ -81,6 +82,19 @@ COMMANDS: dict[str, Command | Group] = {
             "search": Command("archive:search", "List the attributes that are archived, with their last values."),
             "export": Command("archive:export", "Write what is archived into a CSV, Parquet or NeXus file."),
             "check": Command("archive:check", "Check the archive's files, and put right what can be."),
+            "snapshot": Group(
+                "Keep what devices are set to under names; compare it, and go back to it.",
+                {
+                    "save": Command("snapshots:save", "Keep what devices are set to now under a name."),
+                    "list": Command("snapshots:list_", "List the snapshots that are kept."),
+                    "show": Command("snapshots:show", "Show what a snapshot says, or what was archived of a time."),
+                    "diff": Command("snapshots:diff", "Show what two snapshots have otherwise, or one and now."),
+                    "restore": Command(
+                        "snapshots:restore", "Show what going back to a snapshot would do; with --apply, do it."
+                    ),
+                },
+                default="list",
+            ),
             "compact": Command("archive:compact", "Bring the buffer of an idle archive into Parquet files."),
         },
     ),

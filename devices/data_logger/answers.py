@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field
 
-from ronda.devices.settings import first_problem
+from ronda.devices.data_logger.asked import asked, said
 from ronda.framework.archive.held import Held
 from ronda.framework.archive.questions import Archive
 from ronda.framework.archive.record import Event
@@ -28,10 +25,9 @@ NAMES = 1000
 CELLS = 200_000
 """Values of an answer with many attributes at most."""
 
-LONGEST = 8_000_000
-"""Characters of an answer at most: spectra may be long."""
-
 Time = str | float
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class _History(Parameters):
@@ -159,28 +155,11 @@ class Answers:
         device, _, attribute = name.rpartition("/")
         return f"{self._full_name(device)}/{attribute}" if device else name
 
-    def _asked(self, model: Any, command: str, question: str) -> Any:
-        try:
-            asked = json.loads(question) if question.strip() else {}
-        except ValueError as error:
-            raise BadValue(f"{self._name}: {command} takes JSON, not {question[:100]!r} ({error})") from error
-        if not isinstance(asked, dict):
-            raise BadValue(
-                f'{self._name}: {command} takes a JSON object such as {{"pattern": "*"}}, not {asked!r:.100}'
-            )
-        try:
-            return model.model_validate(asked)
-        except ValidationError as error:
-            raise BadValue(f"{self._name}: {command}: {first_problem(error)}") from error
+    def _asked(self, model: type[M], command: str, question: str) -> M:
+        return asked(model, self._name, command, question)
 
     def _said(self, command: str, answer: Any) -> str:
-        text = json.dumps(_plain(answer), allow_nan=False)  # in ASCII: Tango's strings are Latin-1
-        if len(text) > LONGEST:
-            raise BadValue(
-                f"{self._name}: the answer of {command} would have {len(text)} characters, more than {LONGEST}; ask "
-                "for less time or fewer attributes"
-            )
-        return text
+        return said(self._name, command, answer)
 
 
 def _mark(event: Event) -> dict[str, Any]:
@@ -198,18 +177,3 @@ def _held(one: Held) -> dict[str, Any]:
         "time": None if event is None else event.time,
         "reason": one.reason,
     }
-
-
-def _plain(value: Any) -> Any:
-    """As JSON has it: what is no number is null, what is infinite a word."""
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    elif isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None if math.isnan(value) else str(value)
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value

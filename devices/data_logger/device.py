@@ -9,11 +9,13 @@ from typing import Any
 
 import tango
 
+from ronda.devices.caller import caller_of
 from ronda.devices.data_logger.answers import Answers
 from ronda.devices.data_logger.buffered import newest
 from ronda.devices.data_logger.health import Health, Watch, trouble
 from ronda.devices.data_logger.logger import Logger, folder_of
 from ronda.devices.data_logger.parameters import DataLoggerParameters
+from ronda.devices.data_logger.snapshots import SnapshotAnswers
 from ronda.devices.device import RondaDevice, attribute, command
 from ronda.framework.tango.names import LoggerAttribute, LoggerCommand
 
@@ -55,6 +57,8 @@ class DataLoggerDevice(RondaDevice):
         self._entry = parameters
         self._logger = Logger(self.label, parameters, folder, self.log, self.get_name())
         self._answers = Answers(self.label, folder, self._logger.full_name)
+        logger = self._logger
+        self._snapshots = SnapshotAnswers(self.label, folder, lambda: logger.known, lambda: logger.followed)
         self._told = Health()
         self._watch = Watch(self._logger, parameters.test_period, self._send_test, self._ask_test)
         self._ending = threading.Event()
@@ -257,6 +261,58 @@ class DataLoggerDevice(RondaDevice):
     def search(self, question: str) -> str:
         """Say of which attributes something is stored."""
         return self.wait(lambda: self._answers.search(question))
+
+    # -- snapshots
+
+    @command(
+        LoggerCommand.SAVE_SNAPSHOT,
+        dtype_in=str,
+        doc_in="JSON: name, devices (names or patterns; without: all that it follows), note, who, replace (false)",
+        dtype_out=str,
+        doc_out="JSON: name, time, who, note, devices (how many), settings (how many), missing (reasons by device)",
+    )
+    def save_snapshot(self, question: str) -> str:
+        """Keep what devices are set to now, under a name."""
+        who = str(caller_of(self) or "")
+        return self.wait(lambda: self._snapshots.save(question, who))
+
+    @command(LoggerCommand.SNAPSHOTS, dtype_in=str, doc_in="JSON: {}", dtype_out=str, doc_out="JSON: as SaveSnapshot")
+    def snapshots(self, question: str) -> str:
+        """Say which snapshots are kept."""
+        return self.wait(lambda: self._snapshots.list(question))
+
+    @command(
+        LoggerCommand.SNAPSHOT,
+        dtype_in=str,
+        doc_in="JSON: name (or `now`, or a time such as `yesterday 18:00`), devices",
+        dtype_out=str,
+        doc_out="JSON: the snapshot, as its file has it",
+    )
+    def snapshot(self, question: str) -> str:
+        """Say what devices were set to, by the name of a snapshot or by time."""
+        return self.wait(lambda: self._snapshots.show(question))
+
+    @command(
+        LoggerCommand.COMPARE_SNAPSHOTS,
+        dtype_in=str,
+        doc_in="JSON: old, new (`now`): names or times; devices",
+        dtype_out=str,
+        doc_out="JSON: a list of device, setting, old, new",
+    )
+    def compare_snapshots(self, question: str) -> str:
+        """Say what two snapshots have otherwise."""
+        return self.wait(lambda: self._snapshots.compare(question))
+
+    @command(
+        LoggerCommand.RESTORE_SNAPSHOT,
+        dtype_in=str,
+        doc_in="JSON: name (or a time), devices, positions (false), apply (false: only say what would be done)",
+        dtype_out=str,
+        doc_out="JSON: steps, each with device, setting, verdict, now, wanted, reason, and done if applied; missing",
+    )
+    def restore_snapshot(self, question: str) -> str:
+        """Set devices to what a snapshot says, or say what that would do."""
+        return self.wait(lambda: self._snapshots.restore(question))
 
 
 def _shown(value: Any) -> Any:

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ronda.devices.data_logger.parameters import LoggedParameters
-from ronda.devices.data_logger.values import QUALITY, labels_of, plain, type_of
 from ronda.framework.archive.record import Event, Kind, Value, same_value
+from ronda.framework.tango.values import QUALITY, labels_of, plain, type_of
 
 OLDEST = 315_532_800.0
 """Time stamps before 1980 are absurd."""

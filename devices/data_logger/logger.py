@@ -62,6 +62,10 @@ class Logger:
         self._rules = Rules(parameters, own)
         self._servers: dict[str, Server] = {}
         self._nothing: list[str] = []
+        self.known: list[Known] = []
+        """Devices that the Tango database knew at the last look."""
+        self.followed: list[Known] = []
+        """Those that the rules name."""
         self._aliases: dict[str, str] = {}
         self._configurations: dict[str, str] = {}
         self._last: dict[str, float] = {}
@@ -157,6 +161,7 @@ class Logger:
         devices = known_devices(self._database)
         self._aliases = {device.alias.lower(): device.name for device in devices if device.alias}
         chosen = [device for device in devices if self._rules.of_device(device)]
+        self.known, self.followed = devices, chosen
         servers = by_server(chosen)
         for name in [name for name in self._servers if name not in servers]:
             self._servers.pop(name).end()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from ronda.devices.data_logger.parameters import DataLoggerParameters, LoggedParameters
+from ronda.framework.errors import NotFound
 from ronda.framework.tango.names import LoggerAttribute
 
 NEVER = ("dserver/*", "sys/database/*", "sys/access_control/*", "tango/admin/*")
@@ -69,6 +70,24 @@ class Rules:
             if _any(attribute, rule.attributes) and not _any(attribute, rule.exclude):
                 return rule
         return None
+
+
+def chosen(devices: Sequence[Known], patterns: Sequence[str]) -> list[Known]:
+    """The devices whose names or aliases fit one of some patterns; without those that belong to Tango itself.
+
+    Raises:
+        NotFound: a pattern fits none.
+    """
+    able = [one for one in devices if not any(fnmatchcase(one.name, pattern) for pattern in NEVER)]
+    found: dict[str, Known] = {}
+    for pattern in patterns:
+        fits = [one for one in able if _is(one, _low(pattern))]
+        if not fits:
+            raise NotFound(
+                f"no device is called {pattern!r}; take a Tango name, an alias, or a pattern such as demo/axis/*"
+            )
+        found |= {one.name: one for one in fits}
+    return list(found.values())
 
 
 def _names_device(rule: LoggedParameters, device: Known) -> bool:

@@ -14,9 +14,9 @@ import tango
 from ronda.devices.data_logger.logged import Logged
 from ronda.devices.data_logger.parameters import LoggedParameters
 from ronda.devices.data_logger.rules import Known, Rules
-from ronda.devices.data_logger.values import is_kept
 from ronda.framework.errors import TimedOut
 from ronda.framework.tango.errors import from_dev_failed
+from ronda.framework.tango.values import is_kept
 
 LOOK = 0.5
 """Seconds between two looks whether the server is the same one and answers."""

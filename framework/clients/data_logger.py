@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ronda.framework.clients.device import Device
+from ronda.framework.errors import NotFound
+from ronda.framework.snapshots.record import Snapshot, from_json
 from ronda.framework.tango.names import LoggerCommand
+
+if TYPE_CHECKING:
+    from ronda.framework.clients.beamline import Beamline
 
 ANSWER_LIMIT = 30.0
 """Seconds that an answer may take."""
@@ -52,6 +57,48 @@ class DataLogger(Device):
         """Names of `attributes` that fit a pattern or contain it, and how many `more` there are."""
         return self._ask(LoggerCommand.SEARCH, {"pattern": pattern})  # type: ignore[no-any-return]
 
+    # -- snapshots
+
+    def save_snapshot(
+        self, name: str, devices: Sequence[str] = (), note: str = "", who: str = "", *, replace: bool = False
+    ) -> dict[str, Any]:
+        """Keep what devices are set to now; says how many `devices` and `settings` it has, and what is `missing`."""
+        asked = {"name": name, "devices": list(devices), "note": note, "who": who, "replace": replace}
+        return self._ask(LoggerCommand.SAVE_SNAPSHOT, asked)  # type: ignore[no-any-return]
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """Which snapshots are kept, as `save_snapshot` says it; of one that cannot be read the `error`."""
+        return self._ask(LoggerCommand.SNAPSHOTS, {})  # type: ignore[no-any-return]
+
+    def snapshot(self, name: str, devices: Sequence[str] = ()) -> Snapshot:
+        """What devices were set to, by the name of a snapshot, or by time; `now` asks them."""
+        found = self._ask(LoggerCommand.SNAPSHOT, {"name": name, "devices": list(devices)})
+        return from_json(found, f"what {self.name} says of {name}")
+
+    def compare_snapshots(self, old: str, new: str = "now", devices: Sequence[str] = ()) -> list[dict[str, str]]:
+        """What two snapshots have otherwise: `device`, `setting`, `old`, `new`."""
+        asked = {"old": old, "new": new, "devices": list(devices)}
+        return self._ask(LoggerCommand.COMPARE_SNAPSHOTS, asked)  # type: ignore[no-any-return]
+
     def _ask(self, command: str, asked: dict[str, Any]) -> Any:
-        self.remote.proxy.set_timeout_millis(int(1000 * ANSWER_LIMIT))
-        return json.loads(self.command(command, json.dumps(asked)))
+        proxy = self.remote.proxy
+        limit = proxy.get_timeout_millis()
+        proxy.set_timeout_millis(int(1000 * ANSWER_LIMIT))
+        try:
+            return json.loads(self.command(command, json.dumps(asked)))
+        finally:
+            proxy.set_timeout_millis(limit)
+
+
+def loggers(beamline: Beamline) -> list[DataLogger]:
+    """The data loggers of a beamline, at least one.
+
+    Raises:
+        NotFound: it has none.
+    """
+    found = [one for one in beamline.objects.values() if isinstance(one, DataLogger)]
+    if not found:
+        raise NotFound(
+            f"the beamline {beamline.name} has no data logger, so nobody knows; `kind: data_logger` in YAML makes one"
+        )
+    return found

@@ -89,6 +89,10 @@ class Remote:
         """What the device says about its state."""
         return str(self._do(lambda: self.proxy.status(), "Status"))
 
+    def tango_class(self) -> str:
+        """Its Tango class."""
+        return str(self._do(lambda: self.proxy.info().dev_class))
+
     def read(self, attribute: str) -> Any:
         """The value of an attribute; None while the device has none."""
         return self._do(lambda: self.proxy.read_attribute(attribute), attribute).value
@@ -113,6 +117,12 @@ class Remote:
             return {name: answer.value for name, answer in answers if not answer.has_failed}
 
         return self._do(read, *attributes)
+
+    def readings(self, attributes: Sequence[str]) -> list[Any]:
+        """Several attributes as Tango gives them, in one exchange; each says itself whether it failed."""
+        if not attributes:
+            return []
+        return list(self._do(lambda: self.proxy.read_attributes(list(attributes)), *attributes))
 
     def properties(self, names: Sequence[str]) -> dict[str, list[str]]:
         """Properties that the Tango database holds for the device; an empty list for one that is not there."""
@@ -165,6 +175,14 @@ class Remote:
     def attributes(self) -> Any:
         """Tango's descriptions of all attributes."""
         return self._do(lambda: self.proxy.attribute_list_query())
+
+    def described(self) -> Any:
+        """Tango's whole descriptions of all attributes, with alarms and events."""
+        return self._do(lambda: self.proxy.attribute_list_query_ex())
+
+    def describe(self, described: Any) -> None:
+        """Let Tango describe an attribute otherwise; it stores this in its database."""
+        self._do(lambda: self.proxy.set_attribute_config([described]), described.name, "is described otherwise")
 
     def attribute_configuration(self, attribute: str) -> Any:
         """Tango's description of an attribute: unit, format, limits, type."""

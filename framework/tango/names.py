@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 NO_LIMIT = 1e300
@@ -367,8 +368,35 @@ class LoggerCommand(StrEnum):
     CONFIGURATION = "Configuration"
     WHAT_CHANGED = "WhatChanged"
     SEARCH = "Search"
+    SAVE_SNAPSHOT = "SaveSnapshot"
+    SNAPSHOTS = "Snapshots"
+    SNAPSHOT = "Snapshot"
+    COMPARE_SNAPSHOTS = "CompareSnapshots"
+    RESTORE_SNAPSHOT = "RestoreSnapshot"
 
 
 def channel_attribute(channel: str) -> str:
     """The attribute of a counter card's channel: `i0` → `I0`, `sample_diode` → `SampleDiode`."""
     return "".join(part[:1].upper() + part[1:] for part in channel.split("_"))
+
+
+ACTING: Mapping[str, frozenset[str]] = {
+    "Axis": frozenset({"position"}),
+    "Loop": frozenset({"setpoint"}),
+    "SoftLoop": frozenset({"setpoint"}),
+    "Output": frozenset({"value"}),
+    "Attenuator": frozenset({"filter"}),
+    "DigitalIo": frozenset({"*"}),
+    "AnalogueIo": frozenset({"*"}),
+}
+"""Attributes in lower case, by Tango class of ours, that set something going when they are written; `*` for all."""
+
+FOLLOWING: Mapping[str, frozenset[str]] = {
+    "PseudoAxis": frozenset({"position"}),
+    "Multiposition": frozenset({"position"}),
+    "Loop": frozenset({"position"}),
+    "SoftLoop": frozenset({"position"}),
+    "Attenuator": frozenset({"transmission"}),
+    "Shutter": frozenset({"position"}),
+}
+"""Those that say in other words what others say, or that only people decide on, such as whether a shutter is open."""

@@ -44,6 +44,7 @@ from ronda.shell.verbs.positions import PositionCommands
 from ronda.shell.verbs.scanning import ScanCommands
 from ronda.shell.verbs.scripts import ScriptCommands
 from ronda.shell.verbs.shutters import ShutterCommands
+from ronda.shell.verbs.snapshots import Snapshots
 from ronda.shell.verbs.states import StateCommands
 from ronda.shell.verbs.steering import SteeringCommands
 from ronda.shell.verbs.tweaking import TweakCommands
@@ -243,6 +244,7 @@ class ShellSession:
             "ACTIVE_MG": ActiveMeasurementGroup(self.beamline),
             "axis": Restore,
             "config": Everything(self.beamline),
+            "snapshot": Snapshots(self.beamline, self._console, self._motion.mv),
         }
 
     def _commands(self) -> Mapping[str, Any]:

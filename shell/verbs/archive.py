@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
-from ronda.framework.clients.data_logger import DataLogger
+from ronda.framework.clients.data_logger import DataLogger, loggers
 from ronda.framework.errors import BadValue, NotFound
 from ronda.framework.scan.analysis.points import Column
 from ronda.shell.displays.columns import number_text
@@ -101,7 +101,7 @@ class ArchiveCommands:
             since, until: the times, as for `history`; without the second it is now.
             pattern: of names, such as "*/axis/*".
         """
-        answers = [logger.whatchanged(since, until, pattern) for logger in self._loggers()]
+        answers = [logger.whatchanged(since, until, pattern) for logger in loggers(self._beamline)]
         rows = Table(box=None, pad_edge=False, header_style="bold")
         for title in ("when", "what", "before", "after", "who", "to go back"):
             rows.add_column(title, overflow="fold")
@@ -126,21 +126,12 @@ class ArchiveCommands:
     def _first(self, ask: Callable[[DataLogger], Any]) -> Any:
         """What the first of the loggers says that knows."""
         refused: NotFound | None = None
-        for logger in self._loggers():
+        for logger in loggers(self._beamline):
             try:
                 return ask(logger)
             except NotFound as error:
                 refused = refused or error
         raise refused or NotFound("there is no data logger")
-
-    def _loggers(self) -> list[DataLogger]:
-        found = [one for one in self._beamline.objects.values() if isinstance(one, DataLogger)]
-        if not found:
-            raise NotFound(
-                f"the beamline {self._beamline.name} has no data logger, so nobody knows; `kind: data_logger` in YAML "
-                "makes one"
-            )
-        return found
 
     def _plot(self, name: str, found: dict[str, Any], values: Array) -> None:
         times, held = _steps(found, values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from typer.testing import CliRunner
@@ -15,12 +15,14 @@ from ronda.shell import main
 from ronda.shell.commands import config
 
 
-def entries() -> Iterator[tuple[str, main.Command]]:
-    for name, entry in main.COMMANDS.items():
+def entries(
+    table: Mapping[str, main.Command | main.Group] = main.COMMANDS, before: str = ""
+) -> Iterator[tuple[str, main.Command]]:
+    for name, entry in table.items():
         if isinstance(entry, main.Command):
-            yield name, entry
+            yield f"{before}{name}", entry
         else:
-            yield from ((f"{name} {inner}", each) for inner, each in entry.commands.items())
+            yield from entries(entry.commands, f"{before}{name} ")
 
 
 def run(*arguments: str, environment: dict[str, str] | None = None) -> tuple[int, str, str]:

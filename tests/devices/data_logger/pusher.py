@@ -23,7 +23,8 @@ class Pusher(Device):
     def init_device(self) -> None:
         super().init_device()
         self.values = [0] * self.COUNT
-        self.serial = 0
+        self.serial = self.range = 0
+        self.gain = 0.0
         self.pause = threading.Event()
         for at in range(self.COUNT):
             name = f"Serial{at}"
@@ -50,6 +51,22 @@ class Pusher(Device):
     @attribute(dtype="DevEnum", enum_labels=["FAST", "SLOW"])
     def Mode(self) -> int:  # noqa: N802 - a Tango name
         return 1
+
+    @attribute(dtype=float, unit="V", min_value="0", max_value="10", access=tango.AttrWriteType.READ_WRITE)
+    def Gain(self) -> float:  # noqa: N802 - a Tango name
+        return self.gain + 0.25  # the hardware never does quite what it is told
+
+    @Gain.setter  # type: ignore[no-redef]
+    def Gain(self, value: float) -> None:  # noqa: N802 - a Tango name
+        self.gain = value
+
+    @attribute(dtype="DevEnum", enum_labels=["LOW", "HIGH"], access=tango.AttrWriteType.READ_WRITE)
+    def Range(self) -> int:  # noqa: N802 - a Tango name
+        return self.range
+
+    @Range.setter  # type: ignore[no-redef]
+    def Range(self, value: int) -> None:  # noqa: N802 - a Tango name
+        self.range = value
 
     @command(dtype_in=float)
     def PushPlain(self, value: float) -> None:  # noqa: N802 - a Tango name

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from ronda.devices.data_logger import answers
+from ronda.devices.data_logger import asked
 from ronda.devices.data_logger.answers import Answers
 from ronda.framework.archive.record import Event
 from ronda.framework.archive.store import Store
@@ -130,6 +130,6 @@ def test_an_attribute_that_was_never_stored_is_not_found(ask):
 
 
 def test_an_answer_that_is_too_long_is_refused(ask, monkeypatch):
-    monkeypatch.setattr(answers, "LONGEST", 100)
+    monkeypatch.setattr(asked, "LONGEST", 100)
     with pytest.raises(BadValue, match="more than 100; ask for less time"):
         ask.history(attribute=SAMX, since=BEGIN - 1)

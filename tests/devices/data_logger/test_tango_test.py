@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tango
 
-from ronda.devices.data_logger.values import is_kept, type_of
+from ronda.framework.tango.values import is_kept, type_of
 from tests.devices.conftest import wait_until
 from tests.devices.data_logger.conftest import kept, newest
 from tests.devices.sampling.conftest import DEVICE, program

@@ -33,7 +33,7 @@ class Answering(Remote):
         return json.dumps(answer)
 
 
-PROXY = {"set_timeout_millis": lambda _: None, "get_green_mode": lambda: None}
+PROXY = {"set_timeout_millis": lambda _: None, "get_timeout_millis": lambda: 3000, "get_green_mode": lambda: None}
 
 
 def history(values, breaks=()):

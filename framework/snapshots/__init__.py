@@ -1,0 +1,1 @@
+"""What devices are set to, kept under names: taken, compared, restored."""
