@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from typing import Protocol, TypeVar
 from ronda.devices.awaited import GIVE_WAY
 from ronda.devices.driver import offers
 from ronda.devices.link import Link
+from ronda.devices.motor.arrivals import Arrivals
 from ronda.devices.motor.contract import AxisReading, Channel, ControllerParameters, MotorController, ReferenceMark
 from ronda.devices.motor.course import AxisUser, Course
 from ronda.devices.motor.motion_hooks import MotionHooks
@@ -30,20 +30,8 @@ from ronda.framework.errors import (
 
 T = TypeVar("T")
 
-ARRIVAL_PERIOD = 0.0002
-"""Seconds between two looks at an axis that should have arrived."""
-
-ON_ITS_WAY = 0.0001
-"""Seconds for which a question is on its way to a controller at least: so much earlier it is asked."""
-
-SPARED = 0.001
-"""Seconds by which a look may come later than the period when the axis should arrive just then."""
-
 TELL_DELAY = 0.001
 """Seconds from the order to the hardware to the events that say so: until then the client has its answer."""
-
-ARRIVAL_TIME = 0.02
-"""Seconds for which it is looked at so closely."""
 
 
 class ControllerUser(Protocol):
@@ -70,7 +58,7 @@ class Motion:
         self._axes: Mapping[Channel, AxisUser] = {}
         self._moving: frozenset[Channel] = frozenset()
         self._courses: dict[Channel, Course] = {}
-        self._expected_ends: dict[Channel, float] = {}
+        self._arrivals = Arrivals()
         self._stops: dict[Channel, int] = {}
         self._refused: frozenset[Channel] = frozenset()
         self._next_full_look = 0.0
@@ -198,7 +186,7 @@ class Motion:
             self._moving |= before.keys()
             for course in courses:
                 self._courses[course.channel] = course
-                self._expected_ends[course.channel] = begun + course.duration - ON_ITS_WAY
+                self._arrivals.expect(course.channel, begun + course.duration)
                 course.axis.moved_by = movers[course.channel]
                 course.axis.started(course)
             taken = time.monotonic()
@@ -227,7 +215,7 @@ class Motion:
         def stop() -> None:
             driver = self._known_driver()
             for channel in channels:
-                self._expected_ends.pop(channel, None)
+                self._arrivals.forget(channel)
                 self._cut(channel)
             (driver.abort if abort else driver.stop)(channels)
             self._poll_within(0.0)
@@ -292,6 +280,7 @@ class Motion:
         for channel, reading in list(readings.items()):
             course = self._courses.get(channel)
             if course is not None:
+                self._arrivals.seen(channel, begun, moving=reading.moving)
                 readings[channel] = reading = self._follow(course, reading)
             if channel in axes:
                 axes[channel].take(reading, when)
@@ -304,7 +293,7 @@ class Motion:
                 self._controller.linked()  # also after a call that hung and came back
         if self._moving:
             return self._pause()
-        self._expected_ends.clear()
+        self._arrivals.clear()
         return max(self._next_full_look - time.monotonic(), 0.0)
 
     def lost(self, error: RondaError) -> None:
@@ -368,7 +357,7 @@ class Motion:
             del self._courses[course.channel]
             course.axis.ended(course)
             return reading
-        self._expected_ends[course.channel] = time.monotonic() + left
+        self._arrivals.expect(course.channel, time.monotonic() + left)
         return replace(reading, moving=True)
 
     def _cut(self, channel: Channel) -> None:
@@ -394,17 +383,9 @@ class Motion:
         self._poll_within(0.0)
 
     def _pause(self) -> float:
-        """Seconds until the next look at moving axes: the period, but when one should arrive then, and close looks."""
-        now = time.monotonic()
+        """Seconds until the next look at moving axes."""
         period = float(self._known_driver().parameters.poll_period)
-        pause = math.inf
-        for channel in self._moving:
-            left = self._expected_ends.get(channel, -math.inf) - now
-            if 0.0 < left <= period + SPARED:  # a look just before would be in the way of the one that counts
-                pause = min(pause, left)
-            else:
-                pause = min(pause, period, ARRIVAL_PERIOD if -ARRIVAL_TIME < left <= 0.0 else math.inf)
-        return min(pause, period + SPARED)
+        return self._arrivals.pause(self._moving, time.monotonic(), period)
 
     def _poll_within(self, delay: float) -> None:
         if self._link is not None:

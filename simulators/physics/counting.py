@@ -18,13 +18,13 @@ SHORT = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class _Expected:
-    """What counters count from one time to another, if the beam goes on as in this situation."""
+class _Foreseen:
+    """What each connected counter counts from one time to another, if the beam goes on as in this situation."""
 
     start: float
     end: float
     situation: Situation
-    counts: list[float]
+    counts: list[int]
 
 
 class Scaler:
@@ -42,7 +42,7 @@ class Scaler:
         self._chance = chance
         self._counts = [0] * len(detectors)
         self._opened = self._counted_until = self._duration = 0.0
-        self._ahead: _Expected | None = None
+        self._ahead: _Foreseen | None = None
 
     def open(self, duration: float, time: float) -> None:
         """Set all counters to 0 and open the gate for a duration."""
@@ -90,22 +90,25 @@ class Scaler:
 
         It is worked out anew then if anything has moved otherwise meanwhile.
         """
-        if self._ahead is None and self._counted_until == self._opened and self._duration <= SHORT:
-            self._ahead = self._expected(self._opened, self.closes)
+        if self._ahead is None and self._counted_until == self._opened and 0 < self._duration <= SHORT:
+            self._ahead = self._foresee(self._opened, self.closes)
 
     def _count(self, start: float, end: float) -> None:
         ahead = self._ahead
         foreseen = ahead is not None and (ahead.start, ahead.end) == (start, end)
         if ahead is None or not foreseen or not ahead.situation.same(self._beam.situation()):
-            ahead = self._expected(start, end)
-        noise = OWN_NOISE / math.sqrt(end - start)
+            ahead = self._foresee(start, end)
         for channel, counts in zip(self._connected, ahead.counts, strict=True):
-            expected = counts * (1.0 + noise * self._chance.standard_normal())
-            self._counts[channel] += int(self._chance.poisson(max(expected, 0.0)))
+            self._counts[channel] += counts
 
-    def _expected(self, start: float, end: float) -> _Expected:
-        """What each connected counter counts from one time to another, without statistics."""
+    def _foresee(self, start: float, end: float) -> _Foreseen:
+        """What each connected counter counts from one time to another, with its statistics."""
         situation = self._beam.situation()
         times, weights = self._beam.samples(start, end)
         rates = self._beam.rates([*self._connected.values()], times)
-        return _Expected(start, end, situation, [float(rate @ weights) for rate in rates])
+        noise = OWN_NOISE / math.sqrt(end - start)
+        counts = []
+        for rate in rates:
+            expected = float(rate @ weights) * (1.0 + noise * self._chance.standard_normal())
+            counts.append(int(self._chance.poisson(max(expected, 0.0))))
+        return _Foreseen(start, end, situation, counts)

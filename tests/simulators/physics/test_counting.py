@@ -150,6 +150,12 @@ def test_looking_ahead_changes_no_count() -> None:
         assert asked_late.counts(3.0 * number + 1.0) == foreseen.counts(3.0 * number + 1.0)
 
 
+def test_before_a_gate_was_open_nothing_is_foreseen() -> None:
+    counters = scaler()
+    counters.look_ahead()
+    assert counters.counts(1.0) == [0, 0]
+
+
 def test_what_happens_after_looking_ahead_is_counted() -> None:
     machine = Machine()
     counters = scaler(machine=machine)
