@@ -24,10 +24,11 @@ from ronda.framework.clients.remote import MakeProxy, Remote
 from ronda.framework.clients.settings import DeviceSettings
 from ronda.framework.clients.shutter import Shutter
 from ronda.framework.clients.signal_unit import SignalUnit
-from ronda.framework.errors import NotFound, ServiceFailed
+from ronda.framework.errors import NotAllowed, NotFound, RondaError, ServiceFailed
 from ronda.framework.host.entries import Registered, beamline_object
 from ronda.framework.host.names import HOST_FAMILY
 from ronda.framework.host.registration import Registry
+from ronda.framework.stream.seat import Seat
 from ronda.framework.stream.stream import Stream
 
 AXES = ("Axis", "PseudoAxis")
@@ -62,6 +63,7 @@ class Beamline:
         each: does several things, one after the other; or at the same time, in a program that can.
         begins, rests: are told of motions that this program begins, and of their ends, see `Axis`.
         changed: called when `objects` has other counters than before.
+        seat: our place in a session where one has control and the others look; None if we are in none.
     """
 
     def __init__(
@@ -85,6 +87,8 @@ class Beamline:
         self.each: Callable[[Sequence[Callable[[], None]]], object] = _one_after_the_other
         self.begins: Callable[[Axis, float | None], None] = lambda *_: None
         self.rests: Callable[[Axis], None] = lambda _: None
+        self.seat: Seat | None = None
+        self._joins: Any = ()
         self._environment = environment
         self._stream: Stream | None = None
         self._kept_database: Any = None
@@ -225,7 +229,49 @@ class Beamline:
     def remote(self, name: str, address: str) -> Remote:
         """A client of any Tango device of our database."""
         full = address if "://" in address else f"tango://{self.tango_host}/{address}"
-        return Remote(name, full, self.make_proxy)
+        return Remote(name, full, self.make_proxy, self.permit)
+
+    def permit(self, who: str) -> None:
+        """Refuse to change anything while we only look on in a session.
+
+        Args:
+            who: begins the sentence: the device, or the command.
+
+        Raises:
+            NotAllowed: somebody else has control of the session.
+        """
+        if self.seat is None and self._joins:
+            try:
+                self._sit(take=False)
+            except RondaError as error:
+                raise NotAllowed(
+                    f"{who}: who has control of the session {self._joins[0]} is not known ({error}); try again, or "
+                    "work without a session"
+                ) from error
+        if self.seat is not None:
+            self.seat.permit(who)
+
+    def join(self, session: str, user: str, *, take: bool, ready: Callable[[Seat], None] = lambda _: None) -> None:
+        """Work in a session where one has control and the others look, from now on.
+
+        Args:
+            session: its name.
+            user: who works in it.
+            take: whether to take control at once if nobody has it; else the first motion or scan does.
+            ready: takes the seat before anything is done with it.
+
+        Raises:
+            RondaError: Redis does not answer; the first motion or scan tries again.
+        """
+        self._joins = (session, user, ready)
+        self._sit(take=take)
+
+    def _sit(self, *, take: bool) -> None:
+        session, user, ready = self._joins
+        seat = self.stream.seat(session, user)
+        ready(seat)
+        self.seat = seat
+        seat.begin(take=take)
 
     def agents(self) -> Sequence[Remote]:
         """The agents of its hosts.
@@ -255,7 +301,11 @@ class Beamline:
         return axis
 
     def close(self) -> None:
-        """Let go of the stream."""
+        """Let go of our place in a session, and of the stream."""
+        self._joins = ()
+        if self.seat is not None:
+            self.seat.end()
+            self.seat = None
         if self._stream is not None:
             self._stream.close()
             self._stream = None
@@ -277,6 +327,7 @@ class Beamline:
         return self.kept(ACTIVE_GROUP)
 
     def _set_active(self, name: str) -> None:
+        self.permit(name)
         self._ask_database(lambda database: database.put_property(beamline_object(self.name), {ACTIVE_GROUP: [name]}))
 
     def _ask_database(self, action: Callable[[Any], Any]) -> Any:

@@ -192,12 +192,12 @@ class ForeignAxis(Axis):
     def stop(self) -> None:
         """Stand still."""
         self._begun = None
-        self.remote.command(self._stop or self._command(STOPS))
+        self._end(self._stop or self._command(STOPS))
 
     def abort(self) -> None:
         """Stand still as fast as it can."""
         self._begun = None
-        self.remote.command(self._command(ABORTS))
+        self._end(self._command(ABORTS))
 
     @property
     def fixed(self) -> str:
@@ -226,6 +226,11 @@ class ForeignAxis(Axis):
             f"{self.name}: is served by others, {what} cannot be set from here{hint}; "
             "as an axis with the driver tango_attribute it could"
         )
+
+    def _end(self, command: str) -> None:
+        """Stop is for everyone, whatever it is called."""
+        self.remote.for_everyone |= {command}
+        self.remote.command(command)
 
     def _command(self, names: Sequence[str]) -> str:
         has = {str(name).lower(): str(name) for name in self.remote.proxy.get_command_list()}

@@ -11,6 +11,7 @@ import tango
 
 from ronda.framework.errors import BadValue, OutOfRange, RondaError, TimedOut
 from ronda.framework.tango.errors import from_dev_failed
+from ronda.framework.tango.names import FOR_EVERYONE
 
 T = TypeVar("T")
 
@@ -30,6 +31,9 @@ ANSWER_LIMIT = 3.5
 TALK = "ronda.client"
 """Logger that hears at level DEBUG of each call to a device; below it stands one for each device, by its name."""
 
+Permit = Callable[[str], None]
+"""Takes what begins a sentence, such as a device's name; raises NotAllowed if this program may change nothing now."""
+
 LONGEST = 200
 """Characters of what was asked, in the log."""
 
@@ -40,21 +44,25 @@ class Remote:
     Attributes:
         name: what people call it, for messages.
         address: its Tango name.
+        for_everyone: commands that `permit` is not asked about.
 
     Every method raises an error of the closed list: CommunicationFailed or TimedOut if the device does not answer,
     NotFound if it is not known, or what the device itself reports.
     """
 
-    def __init__(self, name: str, address: str, make_proxy: MakeProxy) -> None:
+    def __init__(self, name: str, address: str, make_proxy: MakeProxy, permit: Permit = lambda _: None) -> None:
         """Nothing is connected yet.
 
         Args:
             name: what people call it.
             address: its Tango name, or `tango://HOST:PORT/…` with it.
             make_proxy: makes the connection when it is first needed.
+            permit: asked before anything is changed; not before commands that are for everyone, such as Stop.
         """
         self.name = name
         self.address = address
+        self.for_everyone: frozenset[str] = FOR_EVERYONE
+        self._permit = permit
         self._make_proxy = make_proxy
         self._connected: Any = None
         self._written: dict[str, Any] = {}
@@ -133,6 +141,7 @@ class Remote:
 
         PyTango asks the device for the attribute's type at each write unless it is given, so it is kept.
         """
+        self._permit(self.name)
 
         def write() -> None:
             described = self._written.pop(attribute, None) or self.proxy.get_attribute_config(attribute)
@@ -160,6 +169,8 @@ class Remote:
 
     def command(self, name: str, argument: Any = None) -> Any:
         """Run a command; returns what it answers. The type that it takes is asked for once only, as in `write`."""
+        if name not in self.for_everyone:
+            self._permit(self.name)
         if argument is None:
             return self._do(lambda: self._to_the_end(self.proxy.command_inout, name), name)
 
@@ -190,6 +201,8 @@ class Remote:
 
     def begin(self, name: str, argument: Any) -> int:
         """Ask for a command; returns a number for `answered`."""
+        if name not in self.for_everyone:
+            self._permit(self.name)
         return int(
             self._do(lambda: self.proxy.command_inout_asynch(name, self._packed(name, argument)), name, argument)
         )

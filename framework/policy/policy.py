@@ -63,6 +63,7 @@ class DataPolicy:
         Raises:
             BadValue: it may not be called so.
         """
+        self._beamline.permit("newproposal")
         proposal = require_name("newproposal", "proposal", name)
         visit = require_name("newproposal", "proposal's session", session) if session else f"{date.today():%Y%m%d}"
         place = Place(proposal, visit, FIRST_COLLECTION)
@@ -71,6 +72,7 @@ class DataPolicy:
 
     def endproposal(self) -> Place:
         """End the proposal: data go where they go without one, and the metadata of its user are forgotten."""
+        self._beamline.permit("endproposal")
         self._state.set_place({}, forget_metadata=True)
         return Place()
 
@@ -115,6 +117,7 @@ class DataPolicy:
             BadValue: it may not be called so.
             NotReady: no writer can say which datasets there are.
         """
+        self._beamline.permit("newdataset")
         wanted = require_name("newdataset", "dataset", name) if name != "" else ""
         before = self.place
         place = self._begin(before, wanted, append=append)
@@ -176,10 +179,12 @@ class DataPolicy:
         Raises:
             BadValue: a name or value cannot be written.
         """
+        self._beamline.permit("add_metadata")
         self._state.add_metadata(checked("add_metadata", values))
 
     def remove_metadata(self, *names: str) -> None:
         """Write these no longer."""
+        self._beamline.permit("remove_metadata")
         self._state.remove_metadata(*names)
 
     def metadata(self) -> dict[str, Any]:
@@ -193,6 +198,7 @@ class DataPolicy:
         return self._beamline.stream.session(self._session)
 
     def _change(self, **changes: str) -> Place:
+        self._beamline.permit("where data belong")
         while True:
             state = self._state.place()
             place = replace(Place.from_state(state), **changes)

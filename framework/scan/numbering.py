@@ -28,6 +28,7 @@ def open_numbered(
 
     Raises:
         CommunicationFailed: Redis does not answer.
+        NotAllowed: somebody else has control of its session.
         NotReady: it is to be saved, and no writer answers.
     """
     counter = tuple(description.counted_in())
@@ -44,5 +45,9 @@ def open_numbered(
 
     above = 0 if counter in beamline.numbered else last_number()
     return beamline.stream.open_scan(
-        description, lease_seconds=lease_seconds, number_above=above, last_number=last_number
+        description,
+        lease_seconds=lease_seconds,
+        number_above=above,
+        last_number=last_number,
+        seat="" if beamline.seat is None else beamline.seat.me.token,
     )

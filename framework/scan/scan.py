@@ -230,6 +230,7 @@ class Scan:
 
     def _run(self) -> None:
         self._check_stop()
+        self._beamline.permit(self.plan.command)
         measuring = sources(self._beamline, self.plan.counters)
         self._hold.take()
         self._home, targets = targets_of(self._beamline, self.plan)

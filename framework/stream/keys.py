@@ -77,6 +77,11 @@ def session(name: str) -> str:
     return f"{ROOT}session:{name}"
 
 
+def control(name: str) -> str:
+    """Hash: who is in a session, and who of them has control; see script CONTROL."""
+    return f"{ROOT}session:{name}:control"
+
+
 def said(token: str) -> str:
     """String with a time to live: that an entry of the logbook was made, so that it is not made twice."""
     return f"{LOGBOOK}:said:{token}"

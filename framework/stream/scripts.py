@@ -33,14 +33,34 @@ call('HSETNX', MEMORY, 'used', 0)
 return call('GET', VERSION)
 """)
 
-OPEN = Script("""
--- id, number counter, number above, start, heading, devices, names, consumers, cost, owner, lease in ms, must know ->
--- number; -1 if the last number must be known ('1') and is not
+CONTROL_HELD = """
+-- Who has control of a session: its token. False if nobody has, or whoever had was not seen for a lease, in s; after a
+-- start of Redis all have a lease to come back.
+local function seen_by(moment, lease)
+  local started = now() - tonumber(string.match(call('INFO', 'server'), 'uptime_in_seconds:(%d+)'))
+  return now() - math.max(tonumber(moment or 0), started) <= lease
+end
+local function holder_of(key, lease)
+  local holder = call('HGET', key, 'holder')
+  return holder and seen_by(call('HGET', key, 'seen ' .. holder), lease) and holder
+end
+"""
+
+OPEN = Script(
+    CONTROL_HELD
+    + """
+-- id, number counter, number above, start, heading, devices, names, consumers, cost, owner, lease in ms, must know,
+-- key of its session's control or '', who opens it there, lease of control in s ->
+-- number; -1 if the last number must be known ('1') and is not; -2 if somebody else has control of its session
 wake()
 local id = ARGV[1]
 local scan = scan_key(id)
 local number = call('HGET', scan, 'number')
 if number then return tonumber(number) end
+if ARGV[13] ~= '' then
+  local holder = holder_of(ARGV[13], tonumber(ARGV[15]))
+  if holder and holder ~= ARGV[14] then return -2 end
+end
 if ARGV[12] == '1' and call('HEXISTS', NUMBERS, ARGV[2]) == 0 then return -1 end
 drop_outdated()
 number = math.max(tonumber(call('HGET', NUMBERS, ARGV[2]) or 0), tonumber(ARGV[3])) + 1
@@ -64,7 +84,70 @@ tell(id, 'PREPARING', '')
 local m = call('HMGET', MEMORY, 'used', 'comfort')
 make_room(id, '', tonumber(m[1] or 0), tonumber(m[2] or 0))
 return number
-""")
+"""
+)
+
+CONTROL = Script(
+    CONTROL_HELD
+    + """
+-- control's key, action, token, lease in s, who as JSON, active ('1'), token of another one, idle in s ->
+-- JSON {now, done, holder, since, former, people by token {who, seen, active, asked}}
+wake()
+local key, action, me, lease, other = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[7]
+local time = string.format('%.3f', now())
+local function get(field) return call('HGET', key, field) end
+local function leave(token)
+  if get('holder') == token then call('HDEL', key, 'holder', 'since') end
+  call('HDEL', key, 'who ' .. token, 'seen ' .. token, 'active ' .. token, 'asked ' .. token)
+end
+local function tokens()
+  local found = {}
+  for _, field in ipairs(call('HKEYS', key)) do
+    if string.sub(field, 1, 4) == 'who ' then found[#found + 1] = string.sub(field, 5) end
+  end
+  return found
+end
+for _, token in ipairs(tokens()) do
+  if token ~= me and not seen_by(get('seen ' .. token), lease) then
+    if get('holder') == token then call('HSET', key, 'former', get('who ' .. token)) end
+    leave(token)
+  end
+end
+if action ~= 'leave' then
+  call('HSET', key, 'who ' .. me, ARGV[5], 'seen ' .. me, time)
+  if ARGV[6] == '1' or not get('active ' .. me) then call('HSET', key, 'active ' .. me, time) end
+end
+local function hand_to(token)
+  if get('holder') ~= token then call('HSET', key, 'holder', token, 'since', time) end
+  call('HDEL', key, 'asked ' .. token)
+  return true
+end
+local done = true
+local holder = get('holder')
+if action == 'free' then
+  done = (not holder or holder == me) and hand_to(me)
+elseif action == 'take' then
+  local idle = holder and now() - tonumber(get('active ' .. holder)) >= tonumber(ARGV[8])
+  done = (not holder or holder == me or idle) and hand_to(me)
+elseif action == 'ask' then
+  if holder ~= me and not get('asked ' .. me) then call('HSET', key, 'asked ' .. me, time) end
+elseif action == 'give' then
+  done = (holder == me or holder == other) and get('who ' .. other) and hand_to(other)
+elseif action == 'leave' then
+  leave(me)
+end
+call('PEXPIRE', key, 86400000)
+local people = {}
+for _, token in ipairs(tokens()) do
+  people[token] = {who = get('who ' .. token), seen = get('seen ' .. token), active = get('active ' .. token),
+    asked = get('asked ' .. token) or '0'}
+end
+local answer = {now = time, done = not not done, holder = get('holder') or '', since = get('since') or '0',
+  former = get('former') or '', people = people}
+if get('holder') then call('HDEL', key, 'former') end
+return cjson.encode(answer)
+"""
+)
 
 PLACE = Script("""
 -- session's key, field, expected, new -> what stands there now; the new one is taken only if the expected one was there

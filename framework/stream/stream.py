@@ -8,21 +8,26 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ronda.framework.errors import BadValue
+from ronda.framework.errors import BadValue, NotAllowed
 from ronda.framework.stream import catalogue, keys, lease, retention, scripts
 from ronda.framework.stream.answers import Behind
 from ronda.framework.stream.catalogue import News, Record
 from ronda.framework.stream.connection import Server
+from ronda.framework.stream.control import LEASE
 from ronda.framework.stream.description import Description
 from ronda.framework.stream.greeting import greet
 from ronda.framework.stream.keeper import Keeper
 from ronda.framework.stream.lease import Lease
 from ronda.framework.stream.logbook import Logbook
 from ronda.framework.stream.scan import Scan
+from ronda.framework.stream.seat import Seat
 from ronda.framework.stream.session import Session
 
 if TYPE_CHECKING:
     from ronda.framework.stream.frames.store import FrameStore
+
+UNKNOWN, REFUSED = -1, -2
+"""Answers of script OPEN that are no numbers."""
 
 COST_OF_SCAN = 3000
 COST_OF_DEVICE = 1000
@@ -113,6 +118,10 @@ class Stream:
         """What a session keeps beside its scans."""
         return Session(self._server, name)
 
+    def seat(self, session: str, user: str) -> Seat:
+        """A place in a session where one has control and the others look; `Seat.begin` takes it."""
+        return Seat(self._server, session, user)
+
     def logbook(self) -> Logbook:
         """What people did and said, and the scans."""
         return Logbook(self._server)
@@ -124,6 +133,7 @@ class Stream:
         lease_seconds: float | None = None,
         number_above: int = 0,
         last_number: Callable[[], int] | None = None,
+        seat: str = "",
     ) -> Scan:
         """Open a scan in state PREPARING; this works however full the buffer is.
 
@@ -131,8 +141,10 @@ class Stream:
             lease_seconds: keep a lease as its owner, which others see run out when this process dies; None for none.
             number_above: the number is greater than this, for a Redis that has forgotten what is on disk.
             last_number: is asked for the last number on disk if Redis knows of none.
+            seat: token of who opens it, in a session where somebody has control.
 
         Raises:
+            NotAllowed: somebody else has control of its session.
             CommunicationFailed: Redis does not answer.
         """
         identifier = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
@@ -150,10 +162,16 @@ class Stream:
         ]
         counter = keys.number_counter(description.counted_in())
         must_know = int(last_number is not None)
-        number = self._server.script(scripts.OPEN, identifier, counter, number_above, *fixed, must_know)
-        if number < 0 and last_number is not None:
+        control = (keys.control(description.session) if description.session else "", seat, LEASE)
+        number = self._server.script(scripts.OPEN, identifier, counter, number_above, *fixed, must_know, *control)
+        if number == UNKNOWN and last_number is not None:
             above = max(number_above, last_number())
-            number = self._server.script(scripts.OPEN, identifier, counter, above, *fixed, 0)
+            number = self._server.script(scripts.OPEN, identifier, counter, above, *fixed, 0, *control)
+        if number == REFUSED:
+            raise NotAllowed(
+                f"{description.command}: cannot begin, somebody else has control of the session {description.session}; "
+                "ask there, or work in another session"
+            )
         if lease is not None:
             self._leases = [one for one in self._leases if one.alive] + [lease]
             lease.keep(identifier)

@@ -375,6 +375,18 @@ class LoggerCommand(StrEnum):
     RESTORE_SNAPSHOT = "RestoreSnapshot"
 
 
+FOR_EVERYONE = frozenset(
+    {
+        *(AxisCommand.STOP, AxisCommand.ABORT, AxisCommand.UNLOCK, AxisCommand.AWAIT_REST),
+        *(AxisCommand.CHECK_TARGETS, AxisCommand.CHECK_SWEEP, CalculationCommand.REAL_TARGETS),
+        *(AcquisitionCommand.DISARM_SCAN, DetectorCommand.DESCRIBE_SCAN, CalculatedCommand.CALCULATE),
+        *(WriterCommand.DESCRIBE_DATASET, *LoggerCommand),
+        *("ListServers", "ReadLog", "SetLoggingLevel", "GetLoggingLevel"),
+    }
+)
+"""Commands that change nothing, stop something, or end what was begun: also for those who only look on in a session."""
+
+
 def channel_attribute(channel: str) -> str:
     """The attribute of a counter card's channel: `i0` → `I0`, `sample_diode` → `SampleDiode`."""
     return "".join(part[:1].upper() + part[1:] for part in channel.split("_"))

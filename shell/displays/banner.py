@@ -24,8 +24,15 @@ PATIENCE = 1.0
 """Seconds that the first screen waits for devices."""
 
 
-def tell_first(shown: SessionObjects, policy: DataPolicy, console: Console) -> None:
-    """Print the first screen; no device that hangs holds it up."""
+def tell_first(shown: SessionObjects, policy: DataPolicy, console: Console, control: str = "") -> None:
+    """Print the first screen; no device that hangs holds it up.
+
+    Args:
+        shown: what is there.
+        policy: where data go.
+        console: where it is printed.
+        control: who has control of the session; empty where nobody shares one.
+    """
     devices = [one for one in shown.objects.values() if not isinstance(one, Counter)]
     asked = begin_all([_state_of(one) for one in devices])
     where = gevent.spawn(_where, policy)
@@ -36,6 +43,8 @@ def tell_first(shown: SessionObjects, policy: DataPolicy, console: Console) -> N
     session = f", session {shown.session.name}" if shown.session.name else ""
     _print(console, f"beamline {shown.beamline.name}{session}: {axes} axes, {counters} counters; user {user}")
     _print(console, f"data go to {folder}")
+    if control:
+        _print(console, control)
     answered = [(device.name, _trouble(one.value)) for device, one in zip(devices, asked, strict=True) if one.ready()]
     late = [device.name for device, one in zip(devices, asked, strict=True) if not one.ready()]
     for sentence in troubles(answered):

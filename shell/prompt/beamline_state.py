@@ -39,9 +39,13 @@ class BeamlineState:
     Args:
         beamline: whose.
         changed: called when there is something new to show.
+        control: who has control of the session; nothing where nobody shares one.
     """
 
-    def __init__(self, beamline: Beamline, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, beamline: Beamline, changed: Callable[[], None], control: Callable[[], Fragments] = list
+    ) -> None:
+        self._control = control
         self._beamline = beamline
         self._changed = changed
         self._parts: dict[str, tuple[float, Fragments]] = {}
@@ -69,6 +73,8 @@ class BeamlineState:
     def line(self, width: int) -> Fragments:
         """What is known at present; nothing is asked."""
         found: Fragments = [("class:call", self._beamline.name)]
+        if control := self._control():
+            found += [GAP, ("", "control "), *control]
         for name, (seen, fragments) in self._parts.items():
             known = fragments if time.monotonic() - seen < STALE else UNKNOWN if seen else []
             if known:

@@ -40,6 +40,9 @@ class Reader:
         names: what is known at the prompt.
         preferences: what the person likes; looked at before each command.
         state: the state of the beamline, for the line at the bottom.
+
+    Attributes:
+        typed: called at each change of the line that is typed.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class Reader:
         self._preferences = preferences
         self._state = state
         self._pasted = False
+        self.typed: Callable[[], None] = lambda: None
         self._session: PromptSession[str] = PromptSession(
             multiline=True,
             key_bindings=self._keys(),
@@ -68,6 +72,7 @@ class Reader:
             prompt_continuation=lambda width, _, __: "... ".rjust(width),
             reserve_space_for_menu=6,
         )
+        self._session.default_buffer.on_text_changed += lambda _: self.typed()
 
     def read(self) -> str:
         """The next command.

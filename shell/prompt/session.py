@@ -15,7 +15,7 @@ from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import calculated, sampling
 from ronda.framework.clients.part import part
 from ronda.framework.clients.work_session import SessionObjects, WorkSession
-from ronda.framework.errors import BadValue
+from ronda.framework.errors import BadValue, RondaError
 from ronda.framework.nexus.definitions.registry import all_definitions
 from ronda.framework.policy.policy import DataPolicy
 from ronda.framework.scan.presets import DevicePreset, PointPreset, ScanPreset
@@ -33,6 +33,7 @@ from ronda.shell.prompt.own_scans import FOLDER, OwnScans
 from ronda.shell.verbs.archive import ArchiveCommands
 from ronda.shell.verbs.asking import AskingCommands
 from ronda.shell.verbs.cleanup import CleanupCommands, Restore
+from ronda.shell.verbs.control import ControlCommands
 from ronda.shell.verbs.debugging import DebuggingCommands
 from ronda.shell.verbs.everything import Everything
 from ronda.shell.verbs.listing import ListingCommands
@@ -96,6 +97,7 @@ class ShellSession:
         self._positions = PositionCommands(shown, console)
         self._journal = journal
         self._say = journal.add if journal is not None else _unheard
+        self._control = ControlCommands(beamline, work.name, self._say, console, self._scans.beside)
         self._listing = ListingCommands(shown, console)
         self._states = StateCommands(shown, console)
         self._debugging = DebuggingCommands(beamline, console, os.environ)
@@ -146,7 +148,9 @@ class ShellSession:
     def run(self, code: str) -> int:
         """Run code that was given; returns the exit code."""
         self._say("command", code)
-        return self._set_up() or self._interpreter.run(code, after=self._scans.finish)
+        self._join()
+        with self._control.at_work():
+            return self._set_up() or self._interpreter.run(code, after=self._scans.finish)
 
     def run_file(self, file: Path) -> int:
         """Run a script; returns the exit code.
@@ -160,29 +164,48 @@ class ShellSession:
             raise BadValue(f"{file} cannot be read: {getattr(error, 'strerror', None) or error}") from error
         self._interpreter.namespace["__file__"] = str(file)
         self._say("command", f"run {file}")
-        return self._set_up() or self._interpreter.run(text, str(file), after=self._scans.finish)
+        self._join()
+        with self._control.at_work():
+            return self._set_up() or self._interpreter.run(text, str(file), after=self._scans.finish)
+
+    def _join(self, *, take: bool = False) -> str:
+        """Take a place among those of the session; returns why that failed, empty if it did not."""
+        try:
+            self._control.join(take=take)
+        except RondaError as error:
+            return str(error)
+        return ""
 
     def prompt(self, history: Path | None) -> None:
         """Read commands and run them until the end."""
         from ronda.shell.prompt.above import printing_above
         from ronda.shell.prompt.reading import Reader
 
-        state = BeamlineState(self.beamline, lambda: reader.redraw())
+        state = BeamlineState(self.beamline, lambda: reader.redraw(), self._control.fragments)
         names = self._interpreter.namespace
         session = self._shown.session.name
         name = f"{self.beamline.name}/{session}" if session else self.beamline.name
         reader = Reader(name, history, names, self._typing.preferences, state.line)
         self._typing.earlier = reader.earlier
         self._scans.take_keys(reader.keep)
-        self._do_first(lambda: tell_first(self._shown, self._data, self._console))
-        self._set_up()
+        self._do_first(lambda: tell_first(self._shown, self._data, self._console, self._whose()))
+        reader.typed = self._control.touch
+        with self._control.at_work():
+            self._set_up()
+        self._control.watch(reader.redraw)
         state.start()
         try:
             with self._interpreter.interrupts.between(), printing_above():
                 self._read_all(reader)
         finally:
             state.stop()
+            self._control.stop()
             self._scans.stop_beside()
+
+    def _whose(self) -> str:
+        """Who has control of the session, for the first screen."""
+        why = self._join(take=True)
+        return f"!ERR who has control is not known: {why}" if why else self._control.line()
 
     def _set_up(self) -> int:
         """Run the scripts of the session, until one fails; returns the exit code."""
@@ -226,7 +249,8 @@ class ShellSession:
             elif text.strip():
                 self._say("command", text)
             try:
-                self._interpreter.run(text, show_value=True, after=self._scans.name_files)
+                with self._control.at_work():
+                    self._interpreter.run(text, show_value=True, after=self._scans.name_files)
             except SystemExit:
                 return
 
@@ -256,6 +280,7 @@ class ShellSession:
             *self._states.commands(),
             *self._logbook().commands(),
             *self._debugging.commands(),
+            *self._control.commands(),
             *(motion.mv, motion.mvr, motion.mvd, motion.umv, motion.umvr, motion.move),
             *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
             *CleanupCommands(motion).commands(),

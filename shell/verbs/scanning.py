@@ -107,6 +107,10 @@ class ScanCommands:
             raise
         return self.name_files() and all(scan.state == State.COMPLETED for scan in beside)
 
+    def beside(self) -> list[str]:
+        """Names of the scans that run beside."""
+        return [scan.label for scan in self._scans.history.beside() if not scan.wait(0)]
+
     def stop_beside(self) -> None:
         """Stop the scans that run beside, and wait until they have ended, for a bounded time."""
         running = [scan for scan in self._scans.history.beside() if not scan.wait(0)]

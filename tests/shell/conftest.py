@@ -87,12 +87,22 @@ def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Typ
     typists: list[Typist] = []
     state = tmp_path_factory.mktemp("state")
 
-    def start(folder: Path, *, columns: int = 100, rows: int = 50, screen: Any = None, wait: bool = True) -> Typist:
+    def start(
+        folder: Path,
+        *,
+        columns: int = 100,
+        rows: int = 50,
+        screen: Any = None,
+        wait: bool = True,
+        session: str = "",
+        user: str = "",
+    ) -> Typist:
         terminal = pexpect.spawn(
             str(Path(sys.executable).parent / "ronda"),
-            ["shell", str(folder)],
+            ["shell", str(folder), *(["--session", session] if session else [])],
             env={
                 **os.environ,
+                **({"LOGNAME": user} if user else {}),
                 "TERM": "xterm-256color",
                 "XDG_STATE_HOME": str(state),
                 "PROMPT_TOOLKIT_NO_CPR": "1" if screen is None else "0",  # only a screen says where the cursor is

@@ -11,7 +11,7 @@ import tango
 from gevent.event import AsyncResult
 
 from ronda.framework.clients.remote import Remote, side_by_side
-from ronda.framework.errors import CommunicationFailed, NotFound
+from ronda.framework.errors import CommunicationFailed, NotAllowed, NotFound
 
 
 class Counting:
@@ -97,3 +97,23 @@ def test_an_interruption_waits_until_the_device_has_taken_the_order():
 
 def test_an_order_that_is_not_interrupted_returns_what_the_device_answers():
     assert Remote("samz", "demo/axis/samz", Slow).command("Stop") == "done"
+
+
+def test_who_may_change_nothing_is_refused_all_but_reading_and_stop(beamline):
+    def refuse(who: str) -> None:
+        raise NotAllowed(f"{who}: you look")
+
+    looking = Remote("samz", beamline["samz"].remote.address, tango.DeviceProxy, refuse)
+    for change in (
+        lambda: looking.write("Velocity", 1.0),
+        lambda: looking.command("Lock", "me"),
+        lambda: looking.begin("Home", None),
+        lambda: looking.command("Sync"),
+    ):
+        with pytest.raises(NotAllowed, match="samz: you look"):
+            change()
+    looking.read("Position")
+    looking.state()
+    looking.command("Stop")
+    looking.command("Abort")
+    side_by_side([(looking, 0.0), (looking, 0.0)], "AwaitRest")
