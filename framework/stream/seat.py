@@ -158,10 +158,11 @@ class Seat:
         if not self._insist(self._control.take, active=True).done and self.view.holder is not None:
             left = max(IDLE - self.view.idle, 0)
             view, holder = self.view, self.view.holder
+            since, active = view.clock(view.since), view.clock(holder.active)
             raise Busy(
-                f"control of the session {self.session}: {holder} has it since {view.clock(view.since)} and did "
-                f"something at {view.clock(holder.active)}; it can be taken after {_minutes(IDLE)} in which nothing was done, that "
-                f"is in {_minutes(left)} at the earliest; ask_control() asks for it"
+                f"control of the session {self.session}: {holder} has it since {since} and did something at {active}; "
+                f"it can be taken after {_minutes(IDLE)} in which nothing was done, in {_minutes(left)} at the "
+                "earliest; ask_control() asks for it"
             )
         return before
 
