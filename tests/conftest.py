@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.postgresql import Postgresql
+from tests.postgresql import postgresql as own_postgresql
+
 # the machine of the tests is shared: how long an example takes says nothing; and what is checked of a change depends on
 # nothing but the change. `pytest --hypothesis-profile explore` looks for examples that nobody has seen
 settings.register_profile("ronda", deadline=None, derandomize=True)
@@ -65,6 +68,12 @@ def _wait_for(condition: Callable[[], Any], seconds: float, what: str) -> Any:
 def wait_for() -> Callable[[Callable[[], Any], float, str], Any]:
     """`wait_for(condition, seconds, what)` waits until `condition()` is true and returns its value, or fails."""
     return _wait_for
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Postgresql]:
+    """A PostgreSQL server, or the reason why there is none."""
+    yield from own_postgresql()
 
 
 @dataclass

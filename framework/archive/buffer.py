@@ -249,9 +249,14 @@ class Buffer:
             query = "SELECT 1 FROM events WHERE serial BETWEEN ? AND ? LIMIT 1"
             return self.connection.execute(query, (max(first, self.compacted + 1), last)).fetchone() is not None
 
-    def forget_compacted(self, chunk: int = 50_000) -> None:
-        """Delete the rows that are in Parquet files, a chunk at a time: whoever appends does not wait for long."""
-        done = self.compacted
+    def forget_compacted(self, chunk: int = 50_000, until: int | None = None) -> None:
+        """Delete the rows that are stored for good, a chunk at a time: whoever appends does not wait for long.
+
+        Args:
+            chunk: rows that are deleted at once.
+            until: the last serial number that is deleted, at most; None for all.
+        """
+        done = self.compacted if until is None else min(self.compacted, until)
         while True:
             with self.writing() as connection:
                 deleted = connection.execute(

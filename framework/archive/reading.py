@@ -17,6 +17,8 @@ import numpy as np
 
 from ronda.framework.archive import buffer, coding, parquet
 from ronda.framework.archive.buffer import File
+from ronda.framework.archive.hdbpp.place import remembered
+from ronda.framework.archive.hdbpp.source import Source
 from ronda.framework.archive.record import Event, Value
 from ronda.framework.errors import NotFound, ServiceFailed
 
@@ -65,6 +67,7 @@ class Reader:
         """Raises NotFound if there is no store."""
         self.folder = folder.resolve()
         self._database: DuckDBPyConnection | None = None
+        self._sources: dict[Path, Source | None] = {}
         self.stores()
 
     def stores(self) -> list[Path]:
@@ -86,6 +89,9 @@ class Reader:
         names: Iterable[str] | None = None,
         start: int = 0,
         stop: int = int(coding.LATEST * 1e6),
+        last: Sequence[str] | None = None,
+        *,
+        who: bool = False,
     ) -> Answer:
         """Put a question to events.
 
@@ -93,15 +99,18 @@ class Reader:
             answer: puts it to a view; may be called again from the beginning.
             names: of the attributes that it concerns; None for all. The view may have others too.
             start, stop: it concerns times from and to these, in µs since 1970. The view may have others too.
+            last: kinds of which of each name only the last event matters; None if others matter. The view may have
+                others too.
+            who: whether only events with a known author matter. As above.
 
         Raises:
-            ServiceFailed: a file cannot be read.
+            ServiceFailed: a file cannot be read, or a database does not answer.
         """
         import duckdb
 
         wanted = None if names is None else list(names)
         for left in reversed(range(TRIES)):
-            files, rows = self._snapshot(wanted, start, stop)
+            files, rows = self._snapshot(wanted, start, stop, last, who=who)
             with contextlib.closing(self._connect()) as connection:
                 try:
                     return answer(_view(connection, files, rows, start, stop))
@@ -121,7 +130,7 @@ class Reader:
         return self._database.cursor()
 
     def _snapshot(
-        self, names: Sequence[str] | None, start: int, stop: int
+        self, names: Sequence[str] | None, start: int, stop: int, last: Sequence[str] | None, *, who: bool
     ) -> tuple[dict[Path, File], list[tuple[Any, ...]]]:
         files: dict[Path, File] = {}
         rows: list[tuple[Any, ...]] = []
@@ -136,8 +145,22 @@ class Reader:
                         " AND e.attribute IN (SELECT id FROM attributes WHERE name IN (SELECT value FROM json_each(?)))"
                     )
                     parameters.append(json.dumps(names))  # type: ignore[arg-type]
-                rows += ask.execute(f"{buffer.ROWS} {condition} ORDER BY e.serial", parameters)
+                waiting = ask.execute(f"{buffer.ROWS} {condition} ORDER BY e.serial", parameters).fetchall()
+                identity = ask.execute("SELECT value FROM marks WHERE name = 'identity'").fetchone()
+            source = self._source(folder)
+            if source is not None:  # after the buffer: what it has no more is there
+                positions, found = source.rows(names, start, stop, last, who=who)
+                there = positions.get(identity[0], 0) if identity else 0
+                waiting = found + [row for row in waiting if row[0] > there]
+            rows += waiting
         return files, rows
+
+    def _source(self, folder: Path) -> Source | None:
+        """The database in which the events of a store are; None if they are in its folder."""
+        if folder not in self._sources:
+            place = remembered(folder)
+            self._sources[folder] = None if place is None else Source(place)
+        return self._sources[folder]
 
     def names(self) -> dict[str, None]:
         """All names under which something was ever stored, in alphabetical order."""
@@ -145,6 +168,9 @@ class Reader:
         for folder in self.stores():
             with _transaction(folder / buffer.FILE) as ask:
                 found.update(name for (name,) in ask.execute("SELECT name FROM attributes"))
+            source = self._source(folder)
+            if source is not None:
+                found.update(source.names())
         return dict.fromkeys(sorted(found))
 
     def close(self) -> None:
@@ -152,6 +178,9 @@ class Reader:
         if self._database is not None:
             self._database.close()
             self._database = None
+        for source in filter(None, self._sources.values()):
+            source.close()
+        self._sources.clear()
 
 
 def stores_in(folder: Path, *, files: bool = False) -> list[Path]:
