@@ -57,7 +57,12 @@ class Postgresql:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        settings = {"listen_addresses": "", "unix_socket_directories": self.folder, "fsync": "off", "shared_buffers": "64MB"}
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": self.folder,
+            "fsync": "off",
+            "shared_buffers": "64MB",
+        }
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [

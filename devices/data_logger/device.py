@@ -11,7 +11,6 @@ import tango
 
 from ronda.devices.caller import caller_of
 from ronda.devices.data_logger.answers import Answers
-from ronda.devices.data_logger.buffered import newest
 from ronda.devices.data_logger.health import Health, Watch, trouble
 from ronda.devices.data_logger.logger import Logger, folder_of
 from ronda.devices.data_logger.parameters import DataLoggerParameters
@@ -127,7 +126,7 @@ class DataLoggerDevice(RondaDevice):
 
     def _ask_test(self) -> Any:
         name = f"{self.get_name()}/{LoggerAttribute.TEST_SIGNAL}".lower()
-        return newest(self._logger.storing.folder, name)
+        return self._logger.newest(name)
 
     @attribute(name=LoggerAttribute.SUBSCRIBED, dtype=int)
     def subscribed(self) -> int:

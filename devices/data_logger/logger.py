@@ -12,14 +12,17 @@ from typing import Any
 
 import tango
 
-from ronda.devices.data_logger.buffered import last_times
+from ronda.devices.data_logger import facility
+from ronda.devices.data_logger.buffered import last_times, newest
 from ronda.devices.data_logger.compacting import Compacting
 from ronda.devices.data_logger.directory import configurations, known_devices
+from ronda.devices.data_logger.facility import place_of
 from ronda.devices.data_logger.logged import Logged
 from ronda.devices.data_logger.parameters import DataLoggerParameters, LoggedParameters
 from ronda.devices.data_logger.rules import Known, Rules
 from ronda.devices.data_logger.server import Server, Surroundings, by_server
 from ronda.devices.data_logger.storing import Storing
+from ronda.framework.archive.hdbpp.store import FacilityStore
 from ronda.framework.archive.record import EVERYTHING, Event
 from ronda.framework.archive.retention import FOREVER, Keep
 from ronda.framework.archive.store import Store
@@ -53,8 +56,18 @@ class Logger:
         """
         self.name = name
         keep = [Keep(one.pattern, *map(_days, (one.readings, one.minutes, one.hours))) for one in parameters.keep]
-        self.storing = Storing(folder, parameters.buffer, log, lambda where: Store(where, keep), f"{name} store")
-        self.compacting = Compacting(name, self.storing, log)
+        self.place = place_of(name, parameters.store, own)
+        """The database in which events are stored; None if they are in the folder."""
+        if self.place is None:
+            self.storing = Storing(folder, parameters.buffer, log, lambda where: Store(where, keep), f"{name} store")
+            self.compacting = Compacting(name, self.storing, log)
+        else:
+            place, space = self.place, 1e9 * parameters.store.space  # type: ignore[union-attr]  # so it was told
+            self.storing = Storing(
+                folder, parameters.buffer, log, lambda where: FacilityStore(where, place, space), f"{name} store"
+            )
+            self.compacting = Compacting(name, self.storing, log, facility.PERIOD)
+            self._newest = facility.Newest(place)
         self.problem = ""
         """Why the Tango database does not tell which devices there are; empty if it does."""
         self._parameters = parameters
@@ -120,6 +133,19 @@ class Logger:
         """Names of attributes of which values were left out of late because they came too fast."""
         return [one.name for server in list(self._servers.values()) for one in server.attributes() if one.too_fast()]
 
+    def newest(self, attribute: str) -> Any:
+        """The newest value of an attribute that is stored; None if there is none. One thread asks.
+
+        Raises:
+            ServiceFailed: the archive cannot be read.
+        """
+        return newest(self.storing.folder, attribute) if self.place is None else self._newest.value(attribute)
+
+    def behind(self) -> float:
+        """For how long the oldest event waits for the database, in s; 0 without one."""
+        store = self.storing.store
+        return float(store.behind) if isinstance(store, FacilityStore) else 0.0
+
     def full_name(self, device: str) -> str:
         """The Tango name behind an alias, in lower case; any other name as it is."""
         return self._aliases.get(device.lower(), device)
@@ -176,6 +202,8 @@ class Logger:
             self._look_at_configurations([device.name for device in chosen])
 
     def _logged(self, name: str, described: Any, rule: LoggedParameters) -> Logged:
+        if self.place is not None:
+            self.storing.put(facility.description(name, described))
         logged = Logged(name, described, rule, self.storing, self._parameters.future_limit)
         before, last = self._last.pop(name, None), self.storing.last_time
         if before is not None and last is not None:

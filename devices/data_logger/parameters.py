@@ -7,8 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, model_validator
 
+from ronda.framework.archive.hdbpp.place import check_url
 from ronda.framework.config.kinds import DeviceParameters
-from ronda.framework.config.parameters import Parameters, parameter
+from ronda.framework.config.parameters import Parameters, SecretString, parameter
+from ronda.framework.errors import BadValue
 
 
 def _check_pattern(pattern: str) -> str:
@@ -75,6 +77,34 @@ class KeepParameters(Parameters):
         return self
 
 
+def _check_database(url: str) -> str:
+    try:
+        return check_url(url)
+    except BadValue as error:
+        raise ValueError(str(error)) from error
+
+
+Database = Annotated[str, AfterValidator(_check_database)]
+
+
+class FacilityParameters(Parameters):
+    """The facility's PostgreSQL, in the schema of HDB++; events wait on the disk while it is away."""
+
+    database: Database = parameter(
+        "Its URL: `postgresql://USER@HOST:PORT/DATABASE`, where what libpq knows may follow, such as `?sslmode=require`"
+    )
+    password: SecretString | None = parameter(
+        "The password, as ${NAME} of an environment variable; without, libpq looks for one, in `~/.pgpass` say", None
+    )
+    space: float = parameter(
+        "How much of the disk events may take that wait; what comes when that is full waits in memory, and is dropped, "
+        "counted and marked as a gap when that is full, too",
+        10.0,
+        unit="GB",
+        gt=0,
+    )
+
+
 class DataLoggerParameters(DeviceParameters):
     """A data logger. Several share the load: by their rules, or by `part` and `parts` of the same rules.
 
@@ -85,6 +115,9 @@ class DataLoggerParameters(DeviceParameters):
         "Folder of the archive, its own; relative to the folder of the YAML files, `~` is the home. Empty for "
         "`archive/NAME` in the state folder",
         "",
+    )
+    store: FacilityParameters | None = parameter(
+        "A PostgreSQL in which events are stored; without it they are in files of that folder", None
     )
     rules: list[LoggedParameters] = parameter("Which attributes are kept", min_length=1)
     exclude: list[Excluded] = parameter(
@@ -118,7 +151,9 @@ class DataLoggerParameters(DeviceParameters):
     )
 
     @model_validator(mode="after")
-    def _one_of_the_parts(self) -> DataLoggerParameters:
+    def _keys_that_go_together(self) -> DataLoggerParameters:
         if self.part > self.parts:
             raise ValueError(f"there is no part {self.part} of {self.parts}")
+        if self.store is not None and self.keep:
+            raise ValueError("keep is for files; how long a database keeps what it has is said there, not with store")
         return self

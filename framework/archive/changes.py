@@ -100,7 +100,9 @@ def _authors(reader: Reader, names: Sequence[str], since: float, until: float) -
         )
 
     wanted = set(names)
-    return {name: (time / 1e6, who) for name, time, who in reader.question(answer, None, *span, who=True) if name in wanted}
+    return {
+        name: (time / 1e6, who) for name, time, who in reader.question(answer, None, *span, who=True) if name in wanted
+    }
 
 
 def _told(

@@ -120,4 +120,6 @@ def latest_events(
         )
         return [event(row) for row in rows]
 
-    return {one.attribute: one for one in reader.question(answer, names, start, stop, kinds)}  # of the same time the last
+    return {
+        one.attribute: one for one in reader.question(answer, names, start, stop, kinds)
+    }  # of the same time the last

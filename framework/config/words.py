@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin
@@ -33,8 +34,12 @@ def show(value: Any) -> str:
     if isinstance(value, list | tuple):
         text = f"[{', '.join('null' if item is None else show(item) for item in value)}]"
         return text if len(text) < 60 else f"a list of {len(value)}"
-    text = repr(value)
+    text = re.sub(r"(://[^:/@\s]*:)[^@\s]*@|\b(\w*pass\w*=)[^&\s'\"]*", _hidden, repr(value))  # URLs may hold passwords
     return text if len(text) <= 80 else f"{text[:60]}…{text[-1]}"
+
+
+def _hidden(found: re.Match[str]) -> str:
+    return f"{found[1]}…@" if found[1] else f"{found[2]}…"
 
 
 def unit_of(place: Place, model: type[BaseModel], data: Any) -> str:

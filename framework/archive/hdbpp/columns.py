@@ -1,4 +1,4 @@
-"""The data tables of HDB++: one for each Tango type, and how values stand in their columns and come back out of them."""
+"""The data tables of HDB++: one for each Tango type, and how values stand in their columns and come back."""
 
 from __future__ import annotations
 
@@ -141,14 +141,16 @@ TYPES = (
     Type("DevLong", "integer", "DEV_LONG", 3, "Long", _integer(-(2**31), 2**31 - 1), dtype=np.int64),
     Type("DevULong", "ulong", "DEV_ULONG", 7, "ULong", _integer(0, 2**32 - 1), "bigint", dtype=np.int64),
     Type("DevLong64", "bigint", "DEV_LONG64", 23, "Long64", _integer(-(2**63), 2**63 - 1), dtype=np.int64),
-    Type("DevULong64", "ulong64", "DEV_ULONG64", 24, "ULong64", _integer(0, 2**64 - 1), "numeric", int, dtype=np.uint64),
+    Type(
+        "DevULong64", "ulong64", "DEV_ULONG64", 24, "ULong64", _integer(0, 2**64 - 1), "numeric", int, dtype=np.uint64
+    ),
     Type("DevFloat", "real", "DEV_FLOAT", 4, "Float", _short_real, "float8", dtype=np.float64),
     Type("DevDouble", "double precision", "DEV_DOUBLE", 5, "Double", _real, dtype=np.float64),
     Type("DevString", "text", "DEV_STRING", 8, "String", _text, dtype=np.str_),
     Type("DevState", "integer", "DEV_STATE", 19, "State", _state, back=_state_back, dtype=np.str_),
     Type("DevEnum", "smallint", "DEV_ENUM", 30, "Enum", _enumeration, dtype=np.str_),
 )
-"""In the order in which HDB++ makes their tables. It has tables of encoded values too, which the archive never keeps."""
+"""In the order in which HDB++ makes their tables. Those of encoded values stay empty."""
 
 BY_NAME = {type_.tango: type_ for type_ in TYPES}
 

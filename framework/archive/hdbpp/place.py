@@ -72,18 +72,12 @@ def check_url(url: str) -> str:
         query = dict(parse_qsl(parts.query, strict_parsing=bool(parts.query)))
         port = parts.port
     except ValueError as error:
-        raise BadValue(f"must be {FORM}, not {_shown(url)!r} ({error})") from error
+        raise BadValue(f"must be {FORM} ({error})") from error
     if parts.password is not None or any(name in query for name in SECRETS):
         raise BadValue("must have no password: write 'password: ${NAME}' beside it, and set that environment variable")
     if parts.scheme not in ("postgresql", "postgres") or not parts.path.strip("/") or (port is not None and port < 1):
-        raise BadValue(f"must be {FORM}, not {_shown(url)!r}")
+        raise BadValue(f"must be {FORM}")
     return url
-
-
-def _shown(url: str) -> str:
-    """A URL that may be wrong, without what may be a password."""
-    before, at, after = url.rpartition("@")
-    return f"{before.partition(':')[0]}:…@{after}" if at else url
 
 
 def remember(folder: Path, place: Place) -> None:
@@ -137,7 +131,7 @@ def connect(place: Place, limit: float = CONNECT_LIMIT) -> Connection[Any]:
             keepalives_interval=5,
             keepalives_count=2,
             tcp_user_timeout=1000 * SILENCE_LIMIT,
-            **more,  # type: ignore[arg-type]
+            **more,
         )
     return connection
 

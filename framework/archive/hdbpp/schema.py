@@ -108,7 +108,7 @@ def hdbpp(*, timescale: bool) -> Iterator[str]:
     for name, (base, most) in DOMAINS.items():
         yield f"CREATE DOMAIN {name} AS {base} CHECK (VALUE >= 0 AND VALUE <= {most})"
     types = [(type_.hdb, type_.number) for type_ in TYPES] + [ENCODED[1:3]]
-    yield from _names("type", "Attribute data type", sorted(types, key=lambda one: one[1]))  # type: ignore[arg-type, return-value]
+    yield from _names("type", "Attribute data type", sorted(types, key=lambda one: one[1]))
     yield from _names("format", "Attribute format type", [(name, number) for number, name in enumerate(FORMATS)])
     yield from _names("write", "Attribute write type", [(name, number) for number, name in enumerate(WRITES)])
     yield """

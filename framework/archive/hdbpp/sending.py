@@ -241,9 +241,12 @@ class Sender:
         if what not in self._history:
             query = "SELECT att_history_event_id FROM att_history_event WHERE event = %s ORDER BY 1 LIMIT 1"
             row = ask(query, (what,)).fetchone()
-            row = row or ask(
-                "INSERT INTO att_history_event (event) VALUES (%s) RETURNING att_history_event_id", (what,)
-            ).fetchone()
+            row = (
+                row
+                or ask(
+                    "INSERT INTO att_history_event (event) VALUES (%s) RETURNING att_history_event_id", (what,)
+                ).fetchone()
+            )
             self._history[what] = int(row[0])  # type: ignore[index]
         ask(
             "INSERT INTO att_history VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
@@ -296,8 +299,9 @@ class Sender:
         by_table: dict[str, list[tuple[int, str, dt.datetime]]] = {}
         for name, time in times:
             named = self._names[name]
-            for table in named.tables if named.id is not None else ():
-                by_table.setdefault(table, []).append((named.id, name, time))
+            for table in named.tables:
+                if named.id is not None:
+                    by_table.setdefault(table, []).append((named.id, name, time))
         for table, rows in by_table.items():
             ids, names, at = zip(*rows, strict=True)
             found |= set(
@@ -369,7 +373,12 @@ class _Batch:
         """Whether HDB++ knows the attribute of a value as what it is; it is told so where it can be."""
         its = named.type
         spectrum = named.spectrum if form == coding.NOTHING else form >= coding.REALS
-        if its is not None and its.tango == type_ and spectrum == named.spectrum and (written is None or named.writable):
+        if (
+            its is not None
+            and its.tango == type_
+            and spectrum == named.spectrum
+            and (written is None or named.writable)
+        ):
             return True
         wanted = BY_NAME.get(type_)
         if wanted is None or name.count("/") != 3:
@@ -392,7 +401,14 @@ class _Batch:
         return value, fitted(named.type, coding.written_value(written), named.labels, spectrum=named.spectrum)
 
     def _put(
-        self, named: Named, time: dt.datetime, value: Fitted, setpoint: Fitted, quality: int, error: int | None, details: str
+        self,
+        named: Named,
+        time: dt.datetime,
+        value: Fitted,
+        setpoint: Fitted,
+        quality: int,
+        error: int | None,
+        details: str,
     ) -> None:
         assert named.type is not None  # noqa: S101 - `_is_known`
         row: tuple[Any, ...] = (named.id, time, value.value, setpoint.value, quality, error, details)
@@ -404,7 +420,7 @@ class _Batch:
         """Names and times in µs at which something is in the database, of those rows of which that may be."""
         asked = [(plain(row[1]), row[2]) for row in self._rows]
         self._sender.learn_last({name for name, _ in asked})
-        doubtful = [one for one in asked if one[1] <= self._sender.name_of(one[0]).last]  # type: ignore[operator]
+        doubtful = [one for one in asked if one[1] <= self._sender.name_of(one[0]).last]
         return self._sender.those_there(doubtful) if doubtful else set()
 
     def copy(self) -> None:

@@ -77,7 +77,9 @@ class Source:
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 ask = connection.execute
                 positions = dict(
-                    ask(f"SELECT identity, serial FROM ronda.buffer WHERE logger_id IN {LOGGER}", self._key()).fetchall()
+                    ask(
+                        f"SELECT identity, serial FROM ronda.buffer WHERE logger_id IN {LOGGER}", self._key()
+                    ).fetchall()
                 )
                 span = {"start": _time(start), "stop": _time(stop), **self._key()}
                 rows = list(self._full(names, span, last, who=who))
@@ -123,14 +125,16 @@ class Source:
         for row in self._connection.execute(query, asked):
             *before, form, value, written, author, note = row
             kept = None if value is None else json.loads(value)
-            if form in SPECTRA:
+            if form in SPECTRA and isinstance(kept, str):
                 kept = bytes.fromhex(kept)
             yield (*before, form, kept, written, author, note)
 
     def _plain(self, names: Sequence[str] | None, span: dict[str, Any], *, newest: bool) -> Iterator[tuple[Any, ...]]:
         """Events of HDB++'s tables."""
         assert self._connection is not None  # noqa: S101 - `rows`
-        query = f"SELECT name, att_conf_id, tables FROM ronda.name WHERE logger_id IN {LOGGER} AND att_conf_id IS NOT NULL"
+        query = (
+            f"SELECT name, att_conf_id, tables FROM ronda.name WHERE logger_id IN {LOGGER} AND att_conf_id IS NOT NULL"
+        )
         if names is not None:
             query += " AND name = ANY(%(names)s)"
         asked = {**span, "names": None if names is None else list(names)}

@@ -65,8 +65,8 @@ class FacilityStore(Store):
         """
         if self.used > self.space:
             raise ServiceFailed(
-                f"the buffer in {self.folder} is full: {self.buffered} events take {self.space / 1e9:g} GB and wait for "
-                f"{self.place}"
+                f"the buffer in {self.folder} is full: {self.buffered} events take {self.space / 1e9:g} GB and wait "
+                f"for {self.place}"
             )
         super().append(events)
 

@@ -79,7 +79,7 @@ def test_a_restarted_server_is_followed_and_what_was_missed_lies_in_marked_gaps(
     require_stored_or_marked(folder, pusher)
 
 
-def require_stored_or_marked(folder: Path, pusher: Any) -> None:
+def require_stored_or_marked(folder: Path, pusher: Any, stored: Any = stored) -> None:
     """Each serial number is stored, or comes after a mark and before the next value; none is invented."""
     events = stored(folder)  # before what was pushed: that is told before it is pushed
     pushed = pusher.pushed()

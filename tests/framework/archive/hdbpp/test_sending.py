@@ -3,39 +3,11 @@
 import math
 
 import numpy as np
-import pytest
 
-from ronda.framework.archive.hdbpp.place import Place
-from ronda.framework.archive.hdbpp.store import FacilityStore
 from ronda.framework.archive.questions import Archive
-from ronda.framework.archive.reading import EVENT, LATER, Reader, event
 from ronda.framework.archive.record import Event, same_event
-from tests.postgresql import VARIABLE
 
 NOW = 1_795_000_000.0
-
-
-@pytest.fixture
-def facility(postgresql, tmp_path):
-    """`facility()` opens the store of this test."""
-    place = Place(postgresql.new_database(), "test/data_logger/log", "host:10000", f"${{{VARIABLE}}}")
-    opened = []
-
-    def open_(folder=tmp_path / "buffer", **more):
-        opened.append(FacilityStore(folder, place, **more))
-        return opened[-1]
-
-    open_.place, open_.folder = place, tmp_path / "buffer"
-    yield open_
-    for store in opened:
-        store.close()
-
-
-def all_events(folder):
-    reader = Reader(folder)
-    rows = reader.question(lambda view: view.fetch(f"SELECT {EVENT} FROM events ORDER BY {LATER}"))
-    reader.close()
-    return [event(row) for row in rows]
 
 
 VALUES = {
@@ -85,33 +57,32 @@ def events_of_all_types():
 
 
 def test_values_of_all_types_come_back_as_they_went(facility):
-    store, events = facility(), events_of_all_types()
+    store, events = facility.store(), events_of_all_types()
     store.append(events)
     assert store.compact(older_than=NOW + 1e6).rows == len(events)
     assert store.buffered == 0
-    found = {(one.attribute, one.time): one for one in all_events(facility.folder)}
+    found = {(one.attribute, one.time): one for one in facility.events()}
     assert len(found) == len(events)
     for one in events:
         assert same_event(one, found[one.attribute, one.time]), (one, found[one.attribute, one.time])
 
 
-def test_values_stand_in_the_tables_of_hdbpp_and_only_errors_beside_them(facility, postgresql):
-    store = facility()
+def test_values_stand_in_the_tables_of_hdbpp_and_only_errors_beside_them(facility):
+    store = facility.store()
     store.append(events_of_all_types())
     store.compact()
-    with postgresql.connect(facility.place.database) as connection:
-        ask = lambda *query: connection.execute(*query).fetchall()
-        assert ask("SELECT DISTINCT kind, type FROM ronda.event WHERE kind = 'value'") == []
-        for type_ in VALUES:
-            for form in ("scalar", "array"):
-                rows = ask(f"SELECT quality, att_error_desc_id IS NULL FROM att_{form}_{type_.lower()} ORDER BY data_time")
-                assert rows == [(0, True), (2, True), (1, True), (1, False)]
-        assert ask("SELECT value_r FROM att_scalar_devstate ORDER BY data_time LIMIT 1") == [(6,)]
-        assert ask("SELECT count(*) FROM att_conf WHERE att_name LIKE 'tango://host:10000/a/b/c/%'") == [(26,)]
+    ask = facility.sql
+    assert ask("SELECT DISTINCT kind, type FROM ronda.event WHERE kind = 'value'") == []
+    for type_ in VALUES:
+        for form in ("scalar", "array"):
+            rows = ask(f"SELECT quality, att_error_desc_id IS NULL FROM att_{form}_{type_.lower()} ORDER BY data_time")
+            assert rows == [(0, True), (2, True), (1, True), (1, False)]
+    assert ask("SELECT value_r FROM att_scalar_devstate ORDER BY data_time LIMIT 1") == [(6,)]
+    assert ask("SELECT count(*) FROM att_conf WHERE att_name LIKE 'tango://host:10000/a/b/c/%'") == [(26,)]
 
 
 def test_what_hdbpp_has_no_place_for_stands_beside_it(facility):
-    store = facility()
+    store = facility.store()
     events = [
         Event("a/b/c/x", NOW, NOW, 1.0, "DevDouble"),
         Event("a/b/c/x", NOW, NOW, 2.0, "DevDouble"),  # at the same microsecond
@@ -127,7 +98,7 @@ def test_what_hdbpp_has_no_place_for_stands_beside_it(facility):
     ]
     store.append(events)
     store.compact(older_than=NOW + 1e6)
-    found = all_events(facility.folder)
+    found = facility.events()
     assert len(found) == len(events)
     for name in ("a/b/c/x", "a/b/c", "*"):
         its = [one for one in events if one.attribute == name]
@@ -136,13 +107,13 @@ def test_what_hdbpp_has_no_place_for_stands_beside_it(facility):
 
 
 def test_late_events_are_stored_beside_those_that_are_there(facility):
-    store = facility()
+    store = facility.store()
     store.append([Event("a/b/c/x", NOW + number, NOW, number, "DevLong") for number in range(10)])
     store.compact()
     late = [Event("a/b/c/x", NOW + number / 2, NOW, 100 + number, "DevLong") for number in range(10)]
     store.append(late)
     store.compact(older_than=NOW + 1e6)
-    found = [one.value for one in all_events(facility.folder)]
+    found = [one.value for one in facility.events()]
     assert sorted(found) == [*range(10), *range(100, 110)]
     with Archive(facility.folder) as archive:
         assert archive.history("a/b/c/x", NOW, NOW + 1).value.tolist() == [0, 100, 101, 1, 102]
