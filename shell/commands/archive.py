@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from ronda.framework.archive import store
+from ronda.framework.archive.hdbpp.store import open_store
 from ronda.framework.archive.questions import Archive
 from ronda.framework.archive.reading import stores_in
 from ronda.framework.errors import NotFound
@@ -131,12 +132,12 @@ def check(
 
 
 def compact(folder: Folder = None, beamline: Which = None) -> None:
-    """Bring the buffer of an idle archive into Parquet files.
+    """Bring the buffer of an idle archive into Parquet files, or into its database.
 
     A logger that runs does this by itself.
     """
     for one in _stores(find(folder, beamline)):
-        with store.Store(one) as opened:
+        with open_store(one) as opened:
             done = opened.compact()
         typer.echo(f"{one}: {done.rows} events compacted, {done.merged} files merged, {done.rolled} roll-ups made")
 
