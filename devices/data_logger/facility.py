@@ -10,12 +10,12 @@ from typing import Any
 import tango
 
 from ronda.devices.data_logger.parameters import FacilityParameters
-from ronda.devices.data_logger.values import labels_of, type_of
 from ronda.framework.archive.buffer import event
 from ronda.framework.archive.hdbpp.place import Place
 from ronda.framework.archive.hdbpp.source import Source
 from ronda.framework.archive.record import Event
 from ronda.framework.errors import ConfigurationError, RondaError
+from ronda.framework.tango.values import labels_of, type_of
 
 PERIOD = 1.0
 """Seconds after which what is in the buffer goes into the database."""
