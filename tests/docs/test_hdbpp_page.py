@@ -48,7 +48,7 @@ def test_its_queries_for_grafana_answer(database: str, postgresql: Postgresql) -
         rows = connection.execute(_as_grafana_asks(curve)).fetchall()
         assert 15 <= len(rows) <= 17
         assert all(low <= mean <= high for _, low, mean, high in rows)
-        assert (rows[0][1], rows[-1][3]) == (20.0, 28.99)
+        assert (rows[0][1], rows[-1][3]) == (20 + 0 / 100, 20 + 899 / 100)
         assert [state for _, state in connection.execute(_as_grafana_asks(states))] == [6]
 
 

@@ -57,7 +57,7 @@ class Source:
         *,
         who: bool = False,
     ) -> tuple[dict[int, int], list[tuple[Any, ...]]]:
-        """Events of some names and times, in the form of `buffer.ROWS`, in no order.
+        """Events of some names and times, in the form of `buffer.ROWS`, by their times.
 
         Args:
             names: None for all.
@@ -85,6 +85,7 @@ class Source:
                 rows = list(self._full(names, span, last, who=who))
                 if not who and (last is None or "value" in last):
                     rows += self._plain(names, span, newest=last is not None)
+        rows.sort(key=lambda row: (row[2], row[0]))
         return positions, rows
 
     def close(self) -> None:

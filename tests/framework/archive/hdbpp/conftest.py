@@ -20,10 +20,19 @@ class Facility:
         self.opened.append(FacilityStore(folder or self.folder, self.place, **more))
         return self.opened[-1]
 
+    def close(self, store):
+        self.opened.remove(store)
+        store.close()
+
     def sql(self, query, *parameters):
         """What plain SQL finds."""
         with self.server.connect(self.place.database) as connection:
             return connection.execute(query, parameters or None).fetchall()
+
+    def sql_only(self, statement):
+        """Something that has no answer."""
+        with self.server.connect(self.place.database) as connection:
+            connection.execute(statement)
 
     def events(self):
         """All events, by their times."""
