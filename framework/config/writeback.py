@@ -102,12 +102,12 @@ def _edited(file: Path, text: str, changes: Mapping[KeyPath, Mapping[str, Any]])
         for key, value in values.items():
             if key in target and _written(target[key]) == _written(value):
                 continue
-            target[key] = value
             old = next((pair for pair in node.value if pair[0].value == key), None)
             if old is None:
                 added.append(f"{_written(key)}: {_written(value)}")
             else:
                 edits += _replacing(text, old[0].end_mark.index, old[1], value, f"{where}.{key}")
+            target[key] = value
         if added:
             edits.append(_adding(text, node, added))
     for edit in sorted(edits, reverse=True):
@@ -161,12 +161,63 @@ def _replacing(text: str, after: int, old: Node, value: Any, where: str) -> list
             unchanged = isinstance(item, ScalarNode) and _written(scalar(item.value, tag_of(item))) == _written(new)
             edits += [] if unchanged else _replacing(text, start, item, new, where)
         return edits
-    if (isinstance(old, ScalarNode) and old.style in ("|", ">")) or (
-        not isinstance(old, ScalarNode) and text[start] not in "[{"
-    ):
+    lines = not isinstance(old, ScalarNode) and text[start] not in "[{"
+    if lines and isinstance(old, MappingNode) and isinstance(value, Mapping) and value:
+        return _replacing_lines(text, old, value, where)
+    if lines and isinstance(old, MappingNode | SequenceNode) and isinstance(value, Mapping | list | tuple):
+        indent = "  " if isinstance(old, SequenceNode) else ""  # its dashes may stand below the key itself
+        return [_Edit(start, _end(old, text), indent + _written(value))]
+    if lines or (isinstance(old, ScalarNode) and old.style in ("|", ">")):
         raise ConfigurationError(f"{where} stands on several lines; edit it by hand")
     quote = old.style if isinstance(old, ScalarNode) and isinstance(value, str) else None
     return [_Edit(start, end, ("" if end > start else " ") + _written(value, quote))]
+
+
+def _replacing_lines(text: str, old: MappingNode, value: Mapping[str, Any], where: str) -> list[_Edit]:
+    """The edits that make a mapping on several lines another one; entries that stay as they are keep their lines."""
+    entries = {key.value: (key, node) for key, node in old.value}
+    for key, node in old.value:
+        if node.start_mark.index < key.end_mark.index or text[node.start_mark.index : node.start_mark.index + 1] == "&":
+            raise ConfigurationError(f"{where}.{key.value} is given by an alias or an anchor; edit it by hand")
+    staying = [key for key in entries if key in value]
+    if not staying:  # nothing of it stays
+        return [_Edit(old.start_mark.index, _end(old, text), _written(value))]
+    edits = []
+    for name, (key, node) in entries.items():
+        if name not in value:
+            begin = text.rfind("\n", 0, key.start_mark.index) + 1
+            edits.append(_Edit(begin, _next_line(text, _end(node, text)), ""))
+        elif _data(node) != _written(value[name]):
+            edits += _replacing(text, key.end_mark.index, node, value[name], f"{where}.{name}")
+    added = [f"{_written(name)}: {_written(new)}" for name, new in value.items() if name not in entries]
+    if added:
+        kept = MappingNode(old.tag, [entries[staying[-1]]], old.start_mark, old.end_mark, flow_style=False)
+        edits.append(_adding(text, kept, added))
+    return edits
+
+
+def _data(node: Node) -> str:
+    """What a node holds, as `_written` writes it."""
+    if isinstance(node, MappingNode):
+        return "{" + ", ".join(f"{_data(key)}: {_data(value)}" for key, value in node.value) + "}"
+    if isinstance(node, SequenceNode):
+        return "[" + ", ".join(map(_data, node.value)) + "]"
+    return _written(scalar(node.value, tag_of(node)))
+
+
+def _end(node: Node, text: str) -> int:
+    """Where the characters of a node end, without the comments and empty lines behind it."""
+    while isinstance(node, MappingNode | SequenceNode) and node.value and text[node.start_mark.index] not in "[{":
+        node = node.value[-1][1] if isinstance(node, MappingNode) else node.value[-1]
+    return int(node.end_mark.index)
+
+
+def _next_line(text: str, after: int) -> int:
+    """Where the line behind the one begins that holds a character."""
+    if text[after - 1 : after] == "\n":
+        return after
+    end = text.find("\n", after)
+    return len(text) if end < 0 else end + 1
 
 
 def _adding(text: str, mapping: MappingNode, added: list[str]) -> _Edit:
@@ -174,10 +225,7 @@ def _adding(text: str, mapping: MappingNode, added: list[str]) -> _Edit:
     if not mapping.value:
         return _Edit(mapping.end_mark.index - 1, mapping.end_mark.index - 1, ", ".join(added))
     key, value = mapping.value[-1]
-    last = value
-    while isinstance(last, MappingNode | SequenceNode) and last.value and text[last.start_mark.index] not in "[{":
-        last = last.value[-1][1] if isinstance(last, MappingNode) else last.value[-1]
-    end = last.end_mark.index
+    end = _end(value, text)
     if value.start_mark.index < key.end_mark.index:  # an alias: the node stands elsewhere
         alias = re.compile(r"\s*:\s*\*[^\s,\]}]+").match(text, key.end_mark.index)
         end = alias.end() if alias else end

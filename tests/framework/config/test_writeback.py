@@ -101,6 +101,84 @@ def test_an_empty_mapping_takes_a_new_key(tmp_path: Path) -> None:
     assert parse(file, save(file, ("a",), b=1)).data == {"a": {"b": 1}}
 
 
+CHAIN = """\
+MG1:
+  chain:                 # slow ones
+    mca:                 # the analyser
+      every: 10          # points
+      settings:
+        preset: live
+    # the camera is quick
+    cam: {every: 2}      # every second
+    ct1:
+      period: 2
+  counters:
+  - cam
+  - mca   # last
+  kind: x
+"""
+
+
+@pytest.mark.parametrize(
+    ("chain", "changed", "gone"),
+    [
+        ({"mca": {"every": 5, "settings": {"preset": "live"}}, "cam": {"every": 2}, "ct1": {"period": 2}},
+         ["every: 5          # points"], []),
+        ({"mca": {"every": 10, "settings": {"preset": "live"}, "time": 0.5}, "cam": {"every": 2}, "ct1": {"period": 2}},
+         ["time: 0.5"], []),
+        ({"mca": {"every": 10, "settings": {"preset": "live"}}, "cam": {"every": 3, "time": 1.0}, "ct1": {"period": 2}},
+         ["cam: {every: 3, time: 1.0}      # every second"], []),
+        ({"mca": {"every": 10, "settings": {"preset": "live"}}, "cam": {"every": 2}},
+         [], ["ct1:", "period: 2"]),
+        ({"ct1": {"period": 2}, "diode": {"every": 3}},
+         ["diode: {every: 3}"], ["mca:                 # the analyser", "every: 10          # points", "settings:",
+          "preset: live", "cam: {every: 2}      # every second"]),
+        ({"mca": {"every": 10}, "cam": {"every": 2}, "i0": {"every": 4}},
+         ["i0: {every: 4}"], ["settings:", "preset: live", "ct1:", "period: 2"]),
+        ({"i0": {"every": 4}}, ["{i0: {every: 4}}"], None),
+        ({}, ["{}"], None),
+    ],
+)  # fmt: skip
+def test_a_mapping_on_several_lines_keeps_the_lines_of_what_stays(
+    tmp_path: Path, chain: dict[str, Any], changed: list[str], gone: list[str] | None
+) -> None:
+    file = tmp_path / "a.yml"
+    file.write_text(CHAIN)
+    new = save(file, ("MG1",), chain=chain)
+
+    assert parse(file, new).data["MG1"] == {"chain": chain, "counters": ["cam", "mca"], "kind": "x"}
+    assert changed_lines(new, CHAIN) == changed
+    if gone is not None:
+        assert [line.strip() for line in CHAIN.splitlines() if line not in new.splitlines()] == [
+            *gone,
+            *(line for line in (old.strip() for old in CHAIN.splitlines()) if _was_replaced(line, changed, gone)),
+        ]
+        assert "# the camera is quick" in new
+
+
+def _was_replaced(line: str, changed: list[str], gone: list[str]) -> bool:
+    """Whether a line has given way to another one with the same key."""
+    key = line.partition(":")[0]
+    return line not in gone and any(one.startswith(f"{key}: ") for one in changed) and line not in changed
+
+
+def test_a_list_on_several_lines_is_replaced_as_a_whole(tmp_path: Path) -> None:
+    file = tmp_path / "a.yml"
+    file.write_text(CHAIN)
+    new = save(file, ("MG1",), counters=["cam"])
+    assert parse(file, new).data["MG1"]["counters"] == ["cam"]
+    assert "[cam]   # last" in new
+
+
+def test_an_alias_among_several_lines_is_left_to_a_person(tmp_path: Path) -> None:
+    file = tmp_path / "a.yml"
+    text = "x: &x {every: 2}\nMG1:\n  chain:\n    cam: *x\n    mca: {every: 3}\n"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"MG1.chain.cam is given by an alias or an anchor; edit it by hand"):
+        save(file, ("MG1",), chain={"cam": {"every": 2}, "mca": {"every": 4}})
+    assert file.read_text() == text
+
+
 def test_a_value_that_is_there_already_leaves_the_file_alone(motors: Path) -> None:
     before = motors.stat().st_mtime_ns, motors.stat().st_ino
     save(motors, (*AXES, "samx"), velocity=2.0, channel=1)
