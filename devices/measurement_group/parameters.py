@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Self
+
+from pydantic import model_validator
 
 from ronda.devices.sampling.parameters import AttributeName
 from ronda.framework.config.beamline import NAME_PATTERN
@@ -32,9 +34,25 @@ class PartParameters(Parameters):
     trigger: Member | None = parameter(
         "The device that triggers its device, when that has measured the point; without it the scan does", None
     )
+    period: float | None = parameter(
+        "It is measured each so many seconds by a timer of its own, whatever the scan does, in a sub-scan that the "
+        "file shows as an entry of its own",
+        None,
+        unit="s",
+        gt=0,
+    )
     settings: dict[str, bool | int | float | str] = parameter(
         "Attributes of its device that have another value during a scan: `binning: 2`", default_factory=dict
     )
+
+    @model_validator(mode="after")
+    def _one_trigger(self) -> Self:
+        if self.period is not None and (self.every != 1 or self.trigger is not None):
+            other = "every" if self.every != 1 else "trigger"
+            raise ValueError(f"{other} and period: the timer of a sub-scan triggers it; give one of both")
+        if self.period is not None and self.time is not None and self.time > self.period:
+            raise ValueError(f"time, {self.time:g} s, does not fit into period, {self.period:g} s")
+        return self
 
 
 RecordedName = Annotated[str, parameter("Name of a recorded attribute", pattern=NAME_PATTERN)]

@@ -190,13 +190,14 @@ class MeasurementGroup(Device):
         every: int = 1,
         time: float | None = None,
         trigger: Any = "",
+        period: float | None = None,
         **settings: Any,
     ) -> None:
         """Measure some of it otherwise in all scans of this group, until it is set anew: set_chain(cam, every=10).
 
         Args:
             what: one of its counters, or a device with all its counters; alone, it is measured as the rest again.
-            every, time, trigger, settings: as in `part(…)`.
+            every, time, trigger, period, settings: as in `part(…)`.
 
         Raises:
             BadValue: it is not in this group, or a keyword means nothing.
@@ -206,8 +207,8 @@ class MeasurementGroup(Device):
         known = dict.fromkeys(name for one in members for name in (one.name, one.card))
         if name not in known:
             raise BadValue(f"{self.name}: {name} is none of its counters and devices, which are {', '.join(known)}")
-        part = checked(f"{self.name}.set_chain", every, time, trigger, settings)
-        keys = {"time": part.time, "trigger": part.trigger, "settings": dict(part.settings)}
+        part = checked(f"{self.name}.set_chain", every, time, trigger, period, settings)
+        keys = {"time": part.time, "trigger": part.trigger, "period": part.period, "settings": dict(part.settings)}
         told = {key: value for key, value in keys.items() if value} | ({"every": part.every} if part.every > 1 else {})
         self.command(MeasurementGroupCommand.SET_CHAIN, json.dumps({"name": name, **told}))
 
@@ -291,7 +292,11 @@ def _parts(text: str) -> dict[str, Part]:
     told: Mapping[str, Mapping[str, Any]] = json.loads(text)
     return {
         name: Part(
-            keys.get("every", 1), keys.get("time"), keys.get("trigger") or "", tuple(keys.get("settings", {}).items())
+            keys.get("every", 1),
+            keys.get("time"),
+            keys.get("trigger") or "",
+            tuple(keys.get("settings", {}).items()),
+            keys.get("period"),
         )
         for name, keys in told.items()
     }

@@ -31,12 +31,14 @@ class Part:
         time: exposure time in s; None for that of the scan.
         trigger: name of the device that triggers it when that has measured the point; empty for the scan.
         settings: attributes of the device that have another value during the scan, as pairs of name and value.
+        period: s between two points of a timer that triggers it instead of the scan, in a sub-scan; None for the scan.
     """
 
     every: int = 1
     time: float | None = None
     trigger: str = ""
     settings: tuple[tuple[str, bool | int | float | str], ...] = ()
+    period: float | None = None
 
     @property
     def keywords(self) -> dict[str, Any]:
@@ -46,6 +48,8 @@ class Part:
             told["time"] = self.time
         if self.trigger:
             told["trigger"] = self.trigger
+        if self.period is not None:
+            told["period"] = self.period
         return told | dict(self.settings)
 
 
@@ -68,6 +72,7 @@ def part(
     every: int = 1,
     time: float | None = None,
     trigger: Device | Counter | str = "",
+    period: float | None = None,
     **settings: bool | int | float | str,
 ) -> Parted:
     """Measure otherwise than the rest of a scan: ascan(samy, 0, 1, 100, 0.1, diode, part(cam, every=10, time=0.5)).
@@ -78,34 +83,47 @@ def part(
         every: measure it at each so many-th point, from the first one on; between them its data hold NaN.
         time: its own exposure time in s.
         trigger: a device, or its name: it measures when that has measured the point, and not when the scan says so.
+        period: it is measured each so many s by a timer of its own, whatever the scan does, in a sub-scan of its own.
         settings: attributes of its device that have another value during the scan: `binning=2`.
 
     Raises:
         BadValue: a keyword means nothing.
     """
-    return Parted(what, checked("part", every, time, trigger, settings))
+    return Parted(what, checked("part", every, time, trigger, period, settings))
 
 
-def checked(who: str, every: Any, time: Any, trigger: Any, settings: Mapping[str, Any]) -> Part:
+def checked(who: str, every: Any, time: Any, trigger: Any, period: Any, settings: Mapping[str, Any]) -> Part:
     """A part from what somebody gave.
 
     Args:
         who: for messages.
-        every, time, trigger, settings: as in `part`.
+        every, time, trigger, period, settings: as in `part`.
 
     Raises:
         BadValue: one means nothing.
     """
     if isinstance(every, bool) or not isinstance(every, int) or every < 1:
         raise BadValue(f"{who}: every should be a whole number of at least 1, not {every!r}")
-    if time is not None and (
-        isinstance(time, bool) or not isinstance(time, int | float) or not math.isfinite(time) or time <= 0
-    ):
+    if time is not None and not _lasts(time):
         raise BadValue(f"{who}: time should be an exposure time in s above 0, not {time!r}")
+    if period is not None and not _lasts(period):
+        raise BadValue(f"{who}: period should be a time in s above 0, not {period!r}")
+    if period is not None and time is not None and time > period:
+        raise BadValue(f"{who}: time={time:g} s does not fit into period={period:g} s; give a longer period")
+    if period is not None and (every != 1 or trigger):
+        other = f"every={every}" if every != 1 else f"trigger={getattr(trigger, 'name', trigger)}"
+        raise BadValue(f"{who}: {other} and period={period:g}: the timer of a sub-scan triggers it; give one of both")
     name = getattr(trigger, "card", "") or getattr(trigger, "name", trigger)
     if not isinstance(name, str):
         raise BadValue(f"{who}: trigger should be a device such as cam, or its name, not {trigger!r}")
     for key, value in settings.items():
         if not isinstance(value, bool | int | float | str):
             raise BadValue(f"{who}: {key} should be a number, text, or true or false, not {value!r}")
-    return Part(every, None if time is None else float(time), name, tuple(settings.items()))
+    seconds = [None if one is None else float(one) for one in (time, period)]
+    return Part(every, seconds[0], name, tuple(settings.items()), seconds[1])
+
+
+def _lasts(given: Any) -> bool:
+    """Whether it is a time in s above 0."""
+    number = isinstance(given, int | float) and not isinstance(given, bool)
+    return number and math.isfinite(given) and given > 0

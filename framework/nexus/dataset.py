@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import h5py
 
@@ -20,6 +21,7 @@ def add_link(
     inside: str,
     name: str,
     *,
+    beside: Mapping[str, str] = MappingProxyType({}),
     root: Path,
     lock: Path,
     give: Callable[[Path], None] = lambda _: None,
@@ -33,6 +35,7 @@ def add_link(
         target: the other file.
         inside: path in it.
         name: of the link; if it leads elsewhere already, the new one is called differently.
+        beside: names of further links, by the path in the other file; nothing shows them first.
         root: links to anything that is not below it are dropped.
         lock: file that keeps other writers out meanwhile.
         give: sets mode and owner of the new file.
@@ -43,12 +46,13 @@ def add_link(
     with _locked(lock):
         while not _holds_links_only(links_file):
             links_file = links_file.with_name(f"{links_file.stem}_links{links_file.suffix}")
-        wanted = (os.path.relpath(target, links_file.parent), inside)
+        to = os.path.relpath(target, links_file.parent)
         links = read_links(links_file)
         kept = {link: place for link, place in links.items() if _is_below(root, links_file, place[0])}
-        others = (f"{name}_{target.stem}", *(f"{name}_{number}" for number in range(2, len(kept) + 3)))
-        name = next(one for one in itertools.chain((name,), others) if kept.get(one, wanted) == wanted)
-        kept[name] = wanted
+        for where, wished in beside.items():
+            kept[_free_name(wished, target, (to, where), kept)] = (to, where)
+        name = _free_name(name, target, (to, inside), kept)
+        kept[name] = (to, inside)
         if kept == links and _default(links_file) == name:
             return links_file
         part = links_file.with_name(f"{links_file.name}.part")
@@ -60,6 +64,12 @@ def add_link(
         give(part)
         part.replace(links_file)
     return links_file
+
+
+def _free_name(name: str, target: Path, place: tuple[str, str], taken: Mapping[str, tuple[str, str]]) -> str:
+    """The name for a link to a place, or one like it if that leads elsewhere already."""
+    others = (f"{name}_{target.stem}", *(f"{name}_{number}" for number in range(2, len(taken) + 3)))
+    return next(one for one in itertools.chain((name,), others) if taken.get(one, place) == place)
 
 
 def read_links(links_file: Path) -> dict[str, tuple[str, str]]:

@@ -19,7 +19,7 @@ from ronda.framework.nexus.chunk_index import create_file, index_bytes
 from ronda.framework.nexus.closing import leave, shorten
 from ronda.framework.nexus.grids import FilledGrid
 from ronda.framework.nexus.late_text import write_late_texts
-from ronda.framework.nexus.layout import entry_name, nexus_layout
+from ronda.framework.nexus.layout import entry_name, entry_names, nexus_layout
 from ronda.framework.nexus.plain import read_text
 from ronda.framework.nexus.space import Reserve, require_free
 from ronda.framework.nexus.structure import (
@@ -33,7 +33,6 @@ from ronda.framework.nexus.structure import (
     times_of,
 )
 from ronda.framework.stream.description import Description
-from ronda.framework.stream.fill import EACH_POINT
 from ronda.framework.stream.layout import ChannelNode, GridNode, GroupNode, TimesNode
 
 META_BLOCK_BYTES = 4 << 20
@@ -64,6 +63,7 @@ class ScanFile:
     def __init__(self, path: Path, file: h5py.File, number: int, description: Description, minimum_free: int) -> None:
         self.path = path
         self._file = file
+        self._number = number
         self._entry: h5py.Group = file[entry_name(number)]
         self._description = description
         self._devices = [device.name for device in description.devices]
@@ -250,7 +250,8 @@ class ScanFile:
             if dataset.shape[0] != length:
                 dataset.resize(length, axis=0)
         texts = {"end_time": end_time, "end_reason": reason, "end_message": _cut(message, MESSAGE_BYTES).decode()}
-        told = {f"{self._entry.name}/{name}": text for name, text in texts.items()}
+        entries = entry_names(self._number, self._description)
+        told = {f"/{entry}/{name}": text for entry in entries for name, text in texts.items()}
         write_late_texts(self._file, self.path, self._entry[f"{WRITER_GROUP}/{DRAFT}"], told)
         self._entry[f"{WRITER_GROUP}/state"][()] = CLOSED.encode()
         self._file.flush()
@@ -266,10 +267,8 @@ class ScanFile:
     def _final_length(self, device: str, name: str | None) -> int:
         """Points of a dataset in the closed file: as many as the longest has of the devices that measure each point."""
         large = name is not None and self._description.channel(name)[1].storage == "reference"
-        each_point = [one.name for one in self._description.devices if one.attributes.get(EACH_POINT)]
-        if large or device not in each_point:
-            return self.positions[device]
-        return max(self.positions[one] for one in each_point)
+        together = [] if large else self._description.in_step(device)
+        return max(self.positions[one] for one in together or [device])
 
     def abandon(self) -> None:
         """Close the file as it is; it can be resumed."""

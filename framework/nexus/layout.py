@@ -35,9 +35,14 @@ class LateText(ValueNode):
     """A text that is known when the scan has ended."""
 
 
-def entry_name(number: int) -> str:
-    """Name of the entry of a scan: `7.1`."""
-    return f"{number}.1"
+def entry_name(number: int, subscan: int = 1) -> str:
+    """Name of the entry of a scan, `7.1`, or of one of its sub-scans, `7.2`."""
+    return f"{number}.{subscan}"
+
+
+def entry_names(number: int, description: Description) -> list[str]:
+    """Names of the entries of a scan and of its sub-scans, in order."""
+    return [entry_name(number, subscan) for subscan in range(1, description.subscans + 1)]
 
 
 def nexus_layout(identifier: str, number: int, description: Description, record: Record | None = None) -> GroupNode:
@@ -46,10 +51,11 @@ def nexus_layout(identifier: str, number: int, description: Description, record:
     Args:
         record: the scan's line in the catalogue as it is now; None before its end.
     """
-    name = entry_name(number)
-    entry = _entry(f"/{name}", identifier, number, description, record)
+    name, *others = entry_names(number, description)
+    entries = {name: _entry(f"/{name}", identifier, number, description, record)}
+    entries |= {other: _subscan_entry(f"/{other}", entries[name], description) for other in others}
     attributes = {"NX_class": "NXroot", "default": name, "creator": PROGRAM}
-    return GroupNode({name: entry}, attributes)
+    return GroupNode(entries, attributes)
 
 
 def instrument_name(name: str) -> str:
@@ -61,8 +67,9 @@ def channel_path(entry: str, device: Device, channel: Channel) -> str:
     """Absolute path of a channel's dataset.
 
     Args:
-        entry: absolute path of the entry.
+        entry: absolute path of the scan's entry; that of a sub-scan stands beside.
     """
+    entry = _beside(entry, device.subscan)
     if device.name in words.AT_END:
         return f"{entry}/instrument/{device.name}/{_positioner(channel)}"
     leaf = "value" if _moved(channel) else "data"
@@ -70,13 +77,50 @@ def channel_path(entry: str, device: Device, channel: Channel) -> str:
 
 
 def times_path(entry: str, device: Device) -> str:
-    """Absolute path of the dataset of a device's times."""
+    """Absolute path of the dataset of a device's times; entry as in `channel_path`."""
+    entry = _beside(entry, device.subscan)
     if device.name in words.AT_END:
         return f"{entry}/instrument/{device.name}/epoch"
     return f"{entry}/instrument/{instrument_name(device.name)}/epoch"
 
 
+def _beside(entry: str, subscan: int) -> str:
+    """Absolute path of the entry of a sub-scan, from that of the scan or of another one of its sub-scans."""
+    return f"{entry.rpartition('.')[0]}.{subscan}"
+
+
+SHARED = ("start_time", "end_time", "end_reason", "end_message", "entry_identifier", "scan_number", "program_name")
+"""What the entry of a sub-scan says again."""
+
+LINKED = ("sample", "user", "scan_meta")
+"""What it has of that of the scan, by links."""
+
+
+def _subscan_entry(path: str, of_scan: GroupNode, description: Description) -> GroupNode:
+    """What devices measured by a timer of their own beside a scan."""
+    subscan, main = int(path.rpartition(".")[2]), _beside(path, 1)
+    own = [device for device in description.devices if device.subscan == subscan]
+    signals = [c.name for device in own for c in device.channels if not _moved(c) and c.shape == ()]
+    axes = [c.name for device in own for c in device.channels if _moved(c)]
+    alone = replace(description, devices=own, attributes={words.PLOT: {"signals": signals, "axes": axes}})
+    children: dict[str, Node] = {
+        "title": ValueNode(f"{description.title}, sub-scan {subscan}"),
+        "command": ValueNode(description.command),
+        **{name: of_scan.children[name] for name in SHARED},
+        "instrument": _instrument(path, alone),
+        "measurement": _measurement(path, alone),
+        **{name: LinkNode(f"{main}/{name}") for name in LINKED if name in of_scan.children},
+        **{name: ValueNode(text) for name, text in _belonging(description).items() if text},
+    }
+    attributes: dict[str, Any] = {"NX_class": "NXentry"}
+    if (plot := _plot(path, alone)) is not None:
+        children[PLOT_GROUP] = plot
+        attributes["default"] = PLOT_GROUP
+    return GroupNode(children, attributes)
+
+
 def _entry(path: str, identifier: str, number: int, description: Description, record: Record | None) -> GroupNode:
+    description = replace(description, devices=[device for device in description.devices if device.subscan == 1])
     ended = record is not None and record.ended is not None
     end_time = record.ended.isoformat() if record is not None and record.ended is not None else ""
     children: dict[str, Node] = {

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from ronda.framework.nexus import words
 from ronda.framework.nexus.checksum import checksum_file, sync_folder, write_checksum
 from ronda.framework.nexus.dataset import add_link
 from ronda.framework.nexus.file import ScanFile, require_ours
-from ronda.framework.nexus.layout import entry_name
+from ronda.framework.nexus.layout import entry_names
 from ronda.framework.nexus.ownership import Ownership
 from ronda.framework.nexus.paths import Paths, clean
 from ronda.framework.nexus.scan_frames import ScanFrames, describe_losses, sort_losses
@@ -332,10 +333,10 @@ class Saving:
     def _link(self, path: Path) -> None:
         """Let the files of the dataset and of the proposal lead to the scan's file."""
         about = (self._scan.identifier, self._scan.number, self._scan.description)
-        entry = entry_name(self._scan.number)
+        entry, *others = entry_names(self._scan.number, self._scan.description)
         dataset, proposal = self._paths.dataset_file(*about), self._paths.proposal_file(*about)
         if dataset is not None:
-            dataset = self._add_link(dataset, path, f"/{entry}", entry)
+            dataset = self._add_link(dataset, path, f"/{entry}", entry, {f"/{one}": one for one in others})
         if proposal is not None:
             described = self._scan.description
             parts = [
@@ -344,13 +345,16 @@ class Saving:
             if dataset is not None:
                 self._add_link(proposal, dataset, "/", "_".join(parts) or "scans")
             else:
-                self._add_link(proposal, path, f"/{entry}", "_".join([*parts, entry]))
+                beside = {f"/{one}": "_".join([*parts, one]) for one in others}
+                self._add_link(proposal, path, f"/{entry}", "_".join([*parts, entry]), beside)
 
-    def _add_link(self, links_file: Path, target: Path, inside: str, name: str) -> Path:
+    def _add_link(
+        self, links_file: Path, target: Path, inside: str, name: str, beside: Mapping[str, str] = MappingProxyType({})
+    ) -> Path:
         root = self._paths.root.resolve()
         self._orders.ownership.make_folder(links_file.parent, root, self._scan.description)
         lock = self._paths.lock("dataset-files")
-        return add_link(links_file, target, inside, name, root=root, lock=lock, give=self._give)
+        return add_link(links_file, target, inside, name, beside=beside, root=root, lock=lock, give=self._give)
 
     def _give(self, file: Path) -> None:
         self._orders.ownership.give(file, self._scan.description)

@@ -12,6 +12,7 @@ import numpy as np
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.part import Parted
 from ronda.framework.errors import BadValue
 
 MOST_POINTS = 10_000_000
@@ -155,8 +156,8 @@ def command_text(name: str, *arguments: Any, **keywords: Any) -> str:
 
 
 def _text(argument: Any) -> str:
-    if isinstance(argument, Counter) and argument.part:
-        plain = _text(replace(argument, part=None))
+    if isinstance(argument, Parted | Counter) and argument.part is not None:
+        plain = _text(argument.what if isinstance(argument, Parted) else replace(argument, part=None))
         keywords = ", ".join(f"{name}={_quoted(name, value)}" for name, value in argument.part.keywords.items())
         return f"part({plain}, {keywords})" if keywords else plain
     if isinstance(argument, Counter) and not argument.card and argument.formula:

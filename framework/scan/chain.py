@@ -1,8 +1,11 @@
-"""The acquisition chain of a scan: what triggers each device, at which points, and how long a point takes them."""
+"""The acquisition chain of a scan: what triggers each device, at which points, and how long a point takes them.
+
+The scan triggers devices, a device triggers others, and timers trigger those of sub-scans, which count from 2 on.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, TypeVar
@@ -32,9 +35,14 @@ def merged(card: str, counters: Sequence[Counter]) -> Part:
     time = _same(card, "times", [one.time for one in parts if one.time is not None])
     trigger = _same(card, "triggers", [one.trigger for one in parts if one.trigger])
     settings = _same(card, "settings", [one.settings for one in parts if one.settings])
-    if any(one.is_calculated for one in counters) and (time is not None or trigger or settings):
+    timers = list(dict.fromkeys(None if one.part is None else one.part.period for one in counters))
+    if len(timers) > 1:
+        told = " and ".join("at each point" if one is None else f"each {one:g} s" for one in timers)
+        raise BadValue(f"{card}: its counters share one gate and are to be measured {told}; give one period= for all")
+    (period,) = timers
+    if any(one.is_calculated for one in counters) and (time is not None or trigger or settings or period):
         raise BadValue(f"{card}: calculates from other counters; a part(…) of it can only say every=")
-    return Part(1, time, trigger or "", settings or ())
+    return Part(1, time, trigger or "", settings or (), period)
 
 
 def _same(card: str, what: str, given: Sequence[Kind]) -> Kind | None:
@@ -45,7 +53,7 @@ def _same(card: str, what: str, given: Sequence[Kind]) -> Kind | None:
 
 
 def linked(found: Sequence[Source], named: Callable[[str], str]) -> list[Source]:
-    """The devices of a scan with the names of those that trigger them; they measure only when those do.
+    """The devices of a scan with the names of those that trigger them, in whose sub-scan and as often they measure.
 
     Args:
         found: the devices.
@@ -73,7 +81,48 @@ def linked(found: Sequence[Source], named: Callable[[str], str]) -> list[Source]
         source = sources[name]
         if source.part.trigger:
             sources[name] = _as_often(source, sources[source.part.trigger])
-    return list(sources.values())
+    return _in_subscans(sources)
+
+
+def _in_subscans(sources: Mapping[str, Source]) -> list[Source]:
+    """The devices with the number of the sub-scan that each measures in."""
+    timers = [source.part.period for source in sources.values() if source.part.period is not None]
+    numbers = {period: n for n, period in enumerate(dict.fromkeys(timers), 2)}
+    devices = {counter.name: source for source in sources.values() for counter in source.counters}
+    counters = {counter.name: counter for source in sources.values() for counter in source.counters}
+
+    def of_device(source: Source) -> int:
+        if source.part.trigger:
+            return of_device(sources[source.part.trigger])
+        return 1 if source.part.period is None else numbers[source.part.period]
+
+    def of_counter(name: str) -> set[int]:
+        inputs = counters[name].inputs if counters[name].is_calculated else []
+        return set().union(*map(of_counter, inputs)) if inputs else {of_device(devices[name])}
+
+    found = []
+    for source in sources.values():
+        measured = set().union(*(of_counter(one.name) for one in source.counters))
+        if len(measured) > 1:
+            names = ", ".join(one.name for one in source.counters)
+            raise BadValue(
+                f"{source.name}: calculates {names} from counters that are not all measured by the same timer; give "
+                "their devices the same period=, or measure what is calculated from each in a scan of its own"
+            )
+        found.append(replace(source, subscan=measured.pop()))
+    if numbers and all(source.subscan > 1 for source in found):
+        raise BadValue("each counter has a timer of its own (period=); give one that the scan itself measures")
+    return found
+
+
+def periods(measuring: Sequence[Source]) -> dict[int, float]:
+    """The period in s of the timer of each sub-scan, by its number."""
+    return {source.subscan: source.part.period for source in measuring if source.part.period is not None}
+
+
+def subscan(measuring: Sequence[Source], number: int = 1) -> list[Source]:
+    """The devices of one sub-scan; of the scan itself if nothing is said."""
+    return [source for source in measuring if source.subscan == number]
 
 
 def _triggered_by(source: Source, named: Callable[[str], str]) -> Source:

@@ -11,7 +11,7 @@ from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import BadValue, NotAllowed, NotFound, OutOfRange
 from ronda.framework.nexus import words
-from ronda.framework.scan.chain import every
+from ronda.framework.scan.chain import every, subscan
 from ronda.framework.scan.fields import Fields
 from ronda.framework.scan.sources import Source
 from ronda.framework.scan.sweep import Line
@@ -137,8 +137,8 @@ def check_sweep(axis: Axis, line: Line) -> Swept:
 
 
 def gated(measuring: Sequence[Source]) -> list[Source]:
-    """The devices that must count between triggers; the others calculate from what these measure."""
-    return [source for source in measuring if not all(counter.is_calculated for counter in source.counters)]
+    """The devices that must count between triggers; others calculate from what these measure, or have a timer."""
+    return [one for one in subscan(measuring) if not all(counter.is_calculated for counter in one.counters)]
 
 
 def choose_triggers(

@@ -9,13 +9,14 @@ from datetime import timedelta
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import NotReady, RondaError
-from ronda.framework.scan.chain import lasting
+from ronda.framework.scan.chain import lasting, subscan
 from ronda.framework.scan.continuous import Continuous, check_sweep
 from ronda.framework.scan.pace import Pace
 from ronda.framework.scan.plan import Plan
 from ronda.framework.scan.room import FILE_BYTES, data_size, free_space
 from ronda.framework.scan.scan import Scan
 from ronda.framework.scan.sources import Source, sources
+from ronda.framework.scan.subscans import SubScans
 from ronda.framework.scan.virtual_axes import VirtualAxes
 from ronda.framework.stream.answers import format_bytes
 from ronda.framework.stream.description import State
@@ -139,6 +140,7 @@ class DryRun:
             as the scan itself would before anything moves.
         """
         measuring = sources(self._beamline, plan.counters)
+        SubScans.of(measuring, plan.exposure)  # it says if one cannot be
         targets = [tuple(target) for target in plan.targets]
         home = tuple(self._axes.setpoint(axis) for axis in plan.axes) if plan.relative else ()
         if plan.relative:
@@ -151,7 +153,7 @@ class DryRun:
                 exposure += plan.continuous.fields.number * plan.exposure
             return self._estimate(plan, measuring, sweeping, exposure, overhead, save=save)
         motion = self._axes.go(plan.axes, targets + [home] * plan.relative)
-        exposure = sum(map(lasting(measuring, plan), range(number)))
+        exposure = sum(map(lasting(subscan(measuring), plan), range(number)))
         pace = self._pace
         overhead = pace.scan.value + pace.point.value * number + pace.motion.value * len(motion)
         overhead += plan.stab_time * len(targets) + plan.sleep_time * (number - 1)
@@ -184,7 +186,7 @@ class DryRun:
             motion,
             exposure,
             overhead,
-            data_size(plan, measuring),
+            data_size(plan, measuring, motion + exposure + overhead),
             free_space(self._beamline) if save else None,
             self._ranges(),
         )

@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
-from ronda.framework.clients.counter import Counter, as_given
+from ronda.framework.clients.counter import Counter
 from ronda.framework.errors import BadValue, NotReady
 from ronda.framework.nexus import words
 from ronda.framework.nexus.definitions.definition import Declaration
@@ -19,7 +19,7 @@ from ronda.framework.scan.background import Spawn, in_thread
 from ronda.framework.scan.claims import Claims
 from ronda.framework.scan.continuous import Continuous
 from ronda.framework.scan.dry_run import DryRun, learn
-from ronda.framework.scan.measured import Measured, measured
+from ronda.framework.scan.measured import Measured, as_typed, measured
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.own import OwnScan
 from ronda.framework.scan.pace import Pace
@@ -178,7 +178,7 @@ class Maker:
         chosen = self.counters(name, counters)
         waits = {each: not_negative(name, each, options.get(each) or 0.0) for each in ("stab_time", "sleep_time")}
         plan = Plan(
-            command_text(name, *arguments, *as_given(chosen), **(keywords or {}), **waits),
+            command_text(name, *arguments, *as_typed(self.beamline, chosen), **(keywords or {}), **waits),
             str(options.get("title") or ""),
             exposure,
             chosen,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ronda.framework.clients.beamline import Beamline
-from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.counter import Counter, as_given
 from ronda.framework.clients.detector import Detector
 from ronda.framework.clients.device import Device
 from ronda.framework.clients.loop import Loop
@@ -65,6 +65,21 @@ def measured(beamline: Beamline, who: str, given: Sequence[Measured]) -> tuple[C
     if circle:
         raise BadValue(f"{who}: {' uses '.join(circle)}: a circle cannot be calculated; change one of them")
     return tuple(chosen.values())
+
+
+def as_typed(beamline: Beamline, counters: Sequence[Counter]) -> list[Measured]:
+    """The counters of a scan as one would type them: all of one device with the same part(…) by the device's name."""
+    found: dict[str, Measured] = {}
+    given = as_given(counters)
+    for counter in given:
+        mates = [one for one in given if one.card == counter.card]
+        known = {one.name for one in beamline.counters() if one.card == counter.card}
+        same = counter.part is not None and all(one.part == counter.part for one in mates)
+        if same and counter.part and len(known) > 1 and known <= {one.name for one in mates}:
+            found[counter.card] = Parted(counter.card, counter.part)
+        else:
+            found[counter.name] = counter
+    return list(found.values())
 
 
 def _input_of(beamline: Beamline, who: str, calculated: Counter, name: str) -> Counter:

@@ -12,6 +12,7 @@ from ronda.framework.nexus import words
 from ronda.framework.nexus.layout import require_definition
 from ronda.framework.policy.policy import Belonging
 from ronda.framework.scan.baseline import Baseline
+from ronda.framework.scan.chain import periods
 from ronda.framework.scan.continuous import VALID_CHANNEL, gated
 from ronda.framework.scan.detector_settings import DetectorSettings
 from ronda.framework.scan.durations import durations_device
@@ -19,8 +20,7 @@ from ronda.framework.scan.latches import emitted_device, matching_device, valid_
 from ronda.framework.scan.plan import Plan, Point
 from ronda.framework.scan.positions import positions
 from ronda.framework.scan.sources import Source
-from ronda.framework.stream.description import Channel, Description, Device
-from ronda.framework.stream.fill import EACH_POINT
+from ronda.framework.stream.description import EACH_POINT, SUBSCAN, Channel, Description, Device
 
 OWN = "scan"
 """Name of the source of what the engine itself knows: positions and times."""
@@ -94,7 +94,13 @@ def opening(
     known = [Channel(name, unit=unit) for name, (unit, _) in plan.known().items()]
     flags = [Channel(words.PLANNED, "<i4"), VALID_CHANNEL] if suspenders and continuous is None else []
     measured = _with_settings(plan, measuring, asked.begin())
-    shown = {channel.name: channel.unit for device in measured for channel in device.channels if channel.shape == ()}
+    shown = {
+        channel.name: channel.unit
+        for device in measured
+        for channel in device.channels
+        if device.subscan == 1 and channel.shape == ()
+    }
+    timers = [timer_device(number, period) for number, period in periods(measuring).items()]
     triggered: list[Device] = []
     if continuous is not None and continuous.hardware:
         swept = continuous.axis
@@ -104,7 +110,8 @@ def opening(
             replace(one, channels=[*one.channels, valid_channel(one.name)]) if one.name in cards else one
             for one in measured
         ]
-    devices = [Device(OWN, [*own, *constant, *known, *flags], {EACH_POINT: True}), *measured, *triggered]
+    devices = [Device(OWN, [*own, *constant, *known, *flags], {EACH_POINT: True})]
+    devices += [*timers, *measured, *triggered]
     if start:
         devices.append(Device(words.POSITIONERS_END, [_at_end(name, units) for name in start]))
     devices += [device] if (device := baseline.device()) else []
@@ -152,13 +159,30 @@ def opening(
     return Opening(description, told, start)
 
 
+def timer_name(subscan: int) -> str:
+    """Name of the source of what the timer of a sub-scan knows."""
+    return f"{OWN}.{subscan}"
+
+
+def timer_channel(subscan: int) -> str:
+    """Channel of the seconds from the first trigger of a sub-scan to each one."""
+    return f"{ELAPSED}_{subscan}"
+
+
+def timer_device(subscan: int, period: float) -> Device:
+    """The timer of a sub-scan, which triggers each `period` s, as the stream describes it."""
+    channel = Channel(timer_channel(subscan), unit="s", attributes={words.ROLE: words.POSITIONER})
+    settings = {words.SETTINGS: {"period": {"value": period, "unit": "s"}}}
+    return Device(timer_name(subscan), [channel], {EACH_POINT: True, SUBSCAN: subscan, **settings})
+
+
 def _with_settings(plan: Plan, measuring: Sequence[Source], settings: Mapping[str, Mapping[str, Any]]) -> list[Device]:
     """The devices with what they are set to, what triggers them, and the exposure time if all their points have one."""
     found = []
     for source in measuring:
         device = source.described(plan.exposure)
         own = dict(settings.get(device.name, {}))
-        if source.part.time is not None or not plan.exposure_runs():
+        if source.part.time is not None or source.subscan > 1 or not plan.exposure_runs():
             own["count_time"] = {"value": source.exposure(plan.exposure), "unit": "s"}
         if source.part.trigger:
             own["trigger"] = {"value": source.part.trigger, "unit": ""}

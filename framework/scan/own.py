@@ -7,8 +7,9 @@ from typing import Any
 
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import NotReady, RondaError, TimedOut
+from ronda.framework.scan.analysis.contents import Contents
 from ronda.framework.scan.analysis.past import read_from_stream, stream_channels
-from ronda.framework.scan.analysis.results import Array, Contents, Results
+from ronda.framework.scan.analysis.results import Array, Results
 from ronda.framework.scan.background import Spawn, Task, in_thread
 from ronda.framework.scan.claims import Claims
 from ronda.framework.scan.ending import Ending
@@ -40,11 +41,10 @@ class OwnScan(Results, Scan):
         spawn: Spawn = in_thread,
         **options: Any,
     ) -> None:
-        super().__init__(beamline, plan, observers, **options)
+        super().__init__(beamline, plan, observers, spawn=spawn, **options)
         self.beside = False
         self.ending = False
         self._claims = Claims() if claims is None else claims
-        self._spawn = spawn
         self._task: Task | None = None
         self._failure: RondaError | None = None
 
@@ -106,7 +106,7 @@ class OwnScan(Results, Scan):
             self.run()
         except RondaError as error:
             self._failure = error
-            self.sentence = str(error)
+            self.sentence = self.sentence if self._begun else str(error)
         finally:
             self._ended = True
 

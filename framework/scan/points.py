@@ -23,6 +23,9 @@ IN_TIME = 1.0
 AGAIN = 1.0
 """Seconds between two questions."""
 
+SEAL_LIMIT = 1.0
+"""Seconds that devices have after the last point to say that they are done."""
+
 LATE_LIMIT = 30.0
 """Seconds after which a device that still measures is taken for broken."""
 
@@ -36,6 +39,7 @@ class Points:
         exposure: seconds for which the scan measures each point; the longest, if they differ.
         check: called often while waiting; raises to give up.
         waiting: told why the scan has to wait, and with an empty text when it goes on.
+        needed: whether the scan fails when the last device is left out.
 
     Attributes:
         keep: whether values are kept for `collect`.
@@ -49,7 +53,10 @@ class Points:
         exposure: float,
         check: Callable[[], None],
         waiting: Callable[[str], None],
+        *,
+        needed: bool = True,
     ) -> None:
+        self._needed = needed
         self._scan = scan
         self._sources = {source.name: source for source in measuring}
         self._exposure = seconds(measuring, exposure, 0)  # all of them measure at the first point
@@ -99,6 +106,11 @@ class Points:
             self._read(min(SLICE, limit))
             self._check()
 
+    @property
+    def expected(self) -> bool:
+        """Whether there is a device that is not left out."""
+        return bool(self._sources)
+
     def not_sealed(self) -> list[Source]:
         """The devices that have not said so."""
         return [source for name, source in self._sources.items() if name not in self._cursor.ends]
@@ -131,7 +143,7 @@ class Points:
         Raises:
             RondaError: the failure, if the scan needs the device, or no other one is left.
         """
-        if not source.skipped or len(self._sources) == 1:
+        if not source.skipped or (self._needed and len(self._sources) == 1):
             raise failure
         del self._sources[source.name]
         self.left_out[source.name] = f"{source.name} is left out from point {index} on: {failure}"

@@ -9,6 +9,7 @@ from ronda.framework.errors import NotReady, RondaError
 from ronda.framework.scan.plan import Plan
 from ronda.framework.scan.saving import WRITER_CLASS
 from ronda.framework.scan.sources import Source
+from ronda.framework.scan.subscans import points_of
 from ronda.framework.stream.answers import format_bytes
 from ronda.framework.tango.names import WriterAttribute
 
@@ -19,12 +20,21 @@ OWN_BYTES = 8
 """Bytes of one number that the scan itself publishes for each point; each source has its time beside."""
 
 
-def data_size(plan: Plan, measuring: Sequence[Source]) -> int:
-    """Bytes of all points of a scan, not compressed; of one point if nobody knows how many there will be."""
-    channels = [channel for source in measuring for channel in source.described(plan.exposure).channels]
-    measured = sum(channel.point_bytes for channel in channels) + OWN_BYTES * len(measuring)
-    own = OWN_BYTES * (len(plan.axes) + 2 + len(plan.known()))
-    return (measured + own) * (1 if plan.points is None else plan.points)
+def data_size(plan: Plan, measuring: Sequence[Source], duration: float = 0.0) -> int:
+    """Bytes of all points of a scan, not compressed; of one point if nobody knows how many there will be.
+
+    Args:
+        plan: what it is to do.
+        measuring: the devices.
+        duration: how long it takes, in s, as far as that is known: so long its sub-scans measure.
+    """
+    points = 1 if plan.points is None else plan.points
+    number = {1: points} | points_of(measuring, max(duration, plan.exposure * points))
+    size = OWN_BYTES * (len(plan.axes) + 2 + len(plan.known())) * points
+    for source in measuring:
+        channels = source.described(plan.exposure).channels
+        size += (sum(channel.point_bytes for channel in channels) + OWN_BYTES) * number[source.subscan]
+    return size
 
 
 def free_space(beamline: Beamline) -> int | None:

@@ -13,7 +13,9 @@ from ronda.framework.errors import Busy, NotReady
 from ronda.framework.nexus import words
 from ronda.framework.policy.policy import DataPolicy
 from ronda.framework.scan import motion
+from ronda.framework.scan.background import Spawn, in_thread
 from ronda.framework.scan.baseline import Baseline
+from ronda.framework.scan.chain import subscan
 from ronda.framework.scan.changed_settings import ChangedSettings
 from ronda.framework.scan.control import Control
 from ronda.framework.scan.durations import Durations
@@ -25,13 +27,14 @@ from ronda.framework.scan.numbering import open_numbered
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.opening import OWN, constants_of_points, end_positions, opening
 from ronda.framework.scan.plan import Plan
-from ronda.framework.scan.points import Points
+from ronda.framework.scan.points import SEAL_LIMIT, Points
 from ronda.framework.scan.presets import Preset, Presets
 from ronda.framework.scan.room import require_room
 from ronda.framework.scan.saving import SavedFile, require_writer, saved_file, wait_until_closed
 from ronda.framework.scan.sources import Source, arm, disarm, sources
 from ronda.framework.scan.steering import Steering
 from ronda.framework.scan.stopped import ScanStopped
+from ronda.framework.scan.subscans import SubScan, SubScans
 from ronda.framework.scan.suspenders import Suspender, Watched
 from ronda.framework.stream.answers import HeldBack
 from ronda.framework.stream.description import State
@@ -43,9 +46,6 @@ LEASE = 5.0
 
 HELD_LIMIT = 2.0
 """Seconds for which the end of a scan that was stopped or failed waits for room in the stream."""
-
-SEAL_LIMIT = 1.0
-"""Seconds that devices have after the last point to say that they are done."""
 
 
 class Scan:
@@ -75,6 +75,7 @@ class Scan:
         save: bool = True,
         presets: Sequence[Preset] = (),
         suspenders: Sequence[Suspender] = (),
+        spawn: Spawn = in_thread,
     ) -> None:
         """Nothing happens yet; `run` runs it.
 
@@ -86,6 +87,7 @@ class Scan:
             save: whether a writer must save it.
             presets: what is done around it, its devices and its points; `add_preset` adds more.
             suspenders: what lets it wait.
+            spawn: begins what goes on beside: its sub-scans.
         """
         self.plan = plan
         self.number = 0
@@ -100,6 +102,7 @@ class Scan:
         self._beamline = beamline
         self._observers = observers
         self._session, self._user, self._save = session, user, save
+        self._spawn = spawn
         self._file = ""
         self._begun = False
         self._ended = False
@@ -110,6 +113,7 @@ class Scan:
         self._presets: Presets | None = None
         self._home: Home | None = None
         self._armed: list[Source] = []
+        self._beside = SubScans()
         self._coming: Points | None = None
         self._own: Publisher | None = None
         self._baseline: Baseline | None = None
@@ -169,7 +173,12 @@ class Scan:
     def remarks(self) -> list[str]:
         """What is missing in its data though it went well: attributes of the baseline, hardware triggers."""
         told = [] if self._measuring is None else self._measuring.remarks
-        return [*([] if self._baseline is None else self._baseline.remarks), *told]
+        return [*([] if self._baseline is None else self._baseline.remarks), *told, *self._beside.remarks]
+
+    @property
+    def subscans(self) -> Sequence[SubScan]:
+        """What is measured beside it by timers."""
+        return self._beside.all
 
     # -- from any thread or greenlet
 
@@ -232,6 +241,7 @@ class Scan:
         self._check_stop()
         self._beamline.permit(self.plan.command)
         measuring = sources(self._beamline, self.plan.counters)
+        self._beside, main = SubScans.of(measuring, self.plan.exposure), subscan(measuring)
         self._hold.take()
         self._home, targets = targets_of(self._beamline, self.plan)
         self._hooks.before()
@@ -250,20 +260,22 @@ class Scan:
             observer.on_prepared(self)
         watched = Watched(self._beamline, self._suspenders)
         steering = self._steering = Steering(self._control, watched, self._check_stop, self._pause)
-        coming = partial(Points, self._scan, measuring, self.plan.exposure, self._check_stop, self._waiting)
+        coming = partial(Points, self._scan, main, self.plan.exposure, self._check_stop, self._waiting)
         self._measuring, points = loop_of(
-            self._scan, self.plan, targets, constants, own, measuring, coming, steering, presets
+            self._scan, self.plan, targets, constants, own, main, coming, steering, presets
         )
         self._coming = points
+        self._beside.begin(self._scan, lambda: self.state == State.PAUSED, self._spawn)
         for index, values in self._measuring.run():
             self.points_done = index + 1
             for observer in self._observers:
                 observer.on_point(self, index, values)
         self._control.in_hand = True  # all is measured: a stop has nothing to end
+        self._beside.finish(self._check_stop, self._waiting)
         if order.points is None:
             disarm(points.not_sealed(), self.identifier)  # they do not know that it was the last one
         points.wait_for_seals(SEAL_LIMIT)
-        self._armed = points.not_sealed()
+        self._armed = points.not_sealed() + self._beside.not_sealed()
 
     def _open(self, measuring: Sequence[Source], constants: Mapping[str, Sequence[int]]) -> Publisher:
         """Open it in the stream; returns the publisher of what the engine itself knows."""
@@ -300,7 +312,7 @@ class Scan:
     def _end(self, ending: Ending) -> None:
         """Bring everything to rest, whatever happened; each step is done even if another one fails."""
         plan = self.plan
-        steps: list[Callable[[], None]] = []
+        steps: list[Callable[[], None]] = [self._beside.break_off]
         moved = self._measuring is not None and self._measuring.moved
         tell_return = [partial(observer.on_returning, self) for observer in self._observers]
         if moved and ending.failed:
@@ -308,6 +320,7 @@ class Scan:
         if self._measuring is not None and ending.failed:
             steps.append(self._measuring.end_motion)
         steps += [partial(source.disarm, self.identifier) for source in self._armed]
+        steps.append(self._beside.wait)
         if self._measuring is not None and ending.failed:
             steps.append(self._collect_rest)
         steps += self._presets.undo() if self._presets else []
@@ -340,7 +353,7 @@ class Scan:
     def _told(self, ending: Ending) -> str:
         """How it ended, and which devices it went on without."""
         left_out = self._coming.left_out.values() if self._coming is not None else ()
-        return "; ".join(filter(None, [ending.sentence(), *left_out]))
+        return "; ".join(filter(None, [ending.sentence(), *left_out, *self._beside.left_out]))
 
     def _publish_end_positions(self, *, patient: bool) -> None:
         if self.start_positions:
@@ -373,6 +386,7 @@ class Scan:
         while lease is not None and lease.orders:
             self._control.give(*lease.orders.popleft())
         self._control.check()
+        self._beside.check()
         if self._hold.lost:
             raise Busy(f"scan {self.number}: {self._hold.lost}")
         if lease is not None and lease.lost:

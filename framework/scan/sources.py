@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,9 +17,8 @@ from ronda.framework.errors import NotFound, RondaError
 from ronda.framework.nexus import words
 from ronda.framework.scan.chain import every, linked, merged
 from ronda.framework.scan.orders import ON_FAILURE, Order, Progress
-from ronda.framework.stream.description import Channel
+from ronda.framework.stream.description import EACH_POINT, SUBSCAN, Channel
 from ronda.framework.stream.description import Device as StreamDevice
-from ronda.framework.stream.fill import EACH_POINT
 from ronda.framework.tango.names import AcquisitionAttribute, AcquisitionCommand, DetectorCommand
 
 
@@ -33,6 +32,7 @@ class Source:
         counters: that it measures.
         skipped: whether the scan goes on without it when it fails.
         part: what differs from the rest of the scan for all its counters; `every` is told of each of them.
+        subscan: the number of the sub-scan that it measures in: 1 for the scan itself, else that of a timer's own.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Source:
     counters: tuple[Counter, ...]
     skipped: bool = False
     part: Part = field(default_factory=Part)
+    subscan: int = 1
 
     def exposure(self, exposure: float) -> float:
         """Its own exposure time in s, in a scan that has one for the others."""
@@ -74,12 +75,16 @@ class Source:
         attributes = {"tango": self.remote.device, "exposure": exposure, EACH_POINT: True, **told["attributes"]}
         if self.part.trigger:
             attributes[TRIGGER] = self.part.trigger
+        if self.subscan > 1:
+            attributes[SUBSCAN] = self.subscan
         seldom = {one.name: every(one) for one in self.counters if every(one) > 1}
         channels = [_seldom(one, seldom[one.name]) if one.name in seldom else one for one in channels]
         return StreamDevice(self.name, channels, attributes)
 
     def order(self, order: Order) -> Order:
-        """What it is told of the order that all devices get: it may have an exposure time of its own."""
+        """What it is told of the order that all devices get: it may have an exposure time, or a timer, of its own."""
+        if self.subscan > 1:
+            return Order(order.scan, self.exposure(order.exposure))
         return order if self.part.time is None else replace(order, exposure=self.part.time, exposures=())
 
     def disarm(self, scan: str) -> None:
@@ -144,7 +149,7 @@ def sources(beamline: Beamline, counters: Sequence[Counter]) -> list[Source]:
             first = sampled[counter.whole]
             placed = replace(counter, card=first.card, unit=counter.unit or first.unit, remote=first.remote)
         else:
-            placed = _place(beamline, counter)
+            placed = _place(beamline, counter, by_card)
             if counter.whole is not None:
                 sampled[counter.whole] = placed
         by_card.setdefault(placed.card, []).append(placed)
@@ -168,8 +173,12 @@ def sources(beamline: Beamline, counters: Sequence[Counter]) -> list[Source]:
     return linked(found, device)
 
 
-def _place(beamline: Beamline, counter: Counter) -> Counter:
-    """Give a counter made on the fly to a server, and learn its unit."""
+def _place(beamline: Beamline, counter: Counter, taken: Mapping[str, Sequence[Counter]]) -> Counter:
+    """Give a counter made on the fly to a server, and learn its unit.
+
+    Args:
+        taken: what servers measure already; one whose counters have the same timer is preferred.
+    """
     if counter.formula:
         calculators = beamline.devices("Calculated")
         if not calculators:
@@ -187,10 +196,15 @@ def _place(beamline: Beamline, counter: Counter) -> Counter:
         )
     sampler = Sampler(counter.attribute, beamline.make_proxy, beamline.tango_host)
     sampler.read()  # before anything moves: is it there, and a number?
-    device = _least_used(servers)
+    free = [one for one in servers if all(_timer(other) == _timer(counter) for other in taken.get(one.name, ()))]
+    device = _least_used(free or servers)
     return replace(
         counter, card=device.name, unit=counter.unit or _unit(sampler.unit(), counter.mode), remote=device.remote
     )
+
+
+def _timer(counter: Counter) -> float | None:
+    return None if counter.part is None else counter.part.period
 
 
 def _least_used(servers: Sequence[Device]) -> Device:

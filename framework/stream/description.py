@@ -26,6 +26,14 @@ DTYPE_KINDS = "biufcS"
 POLICY = ("proposal", "proposal_session", "collection")
 """Where a scan belongs under a data policy; left out of the heading of others."""
 
+SUBSCAN = "subscan"
+"""Attribute of a device: the number of the sub-scan that it measures in, from 2 on; without it the scan itself, 1. Each
+has points and a trigger line of its own, and becomes an entry of its own in the file."""
+
+EACH_POINT = "each_point"
+"""Attribute of a device: it has one entry for each point of its sub-scan. When the scan has ended, those that have
+fewer than others (one has failed, or the scan was stopped) are shown, and saved, with fill values behind."""
+
 LARGEST_POINT = 1 << 20
 """Bytes that one point of a device may send through Redis; anything larger goes by reference."""
 
@@ -134,6 +142,11 @@ class Device:
             )
         object.__setattr__(self, "attributes", dict(self.attributes))
 
+    @property
+    def subscan(self) -> int:
+        """The sub-scan that it measures in: 1 for the scan itself."""
+        return int(self.attributes.get(SUBSCAN, 1))
+
 
 @dataclass(frozen=True)
 class Description:
@@ -188,6 +201,21 @@ class Description:
         """The start time with zone."""
         assert self.start is not None  # noqa: S101 - set in __post_init__
         return self.start
+
+    @property
+    def subscans(self) -> int:
+        """How many sub-scans there are, the scan itself among them."""
+        return max((device.subscan for device in self.devices), default=1)
+
+    def in_step(self, name: str) -> list[str]:
+        """Names of the devices that have an entry for each point of the sub-scan of a device, if that is one of them.
+
+        Raises:
+            BadValue: there is no such device.
+        """
+        number = self.device(name).subscan
+        names = [one.name for one in self.devices if one.attributes.get(EACH_POINT) and one.subscan == number]
+        return names if name in names else []
 
     def counted_in(self) -> list[str]:
         """What tells apart where scans are numbered from 1: the dataset, or the session if there is none.

@@ -6,10 +6,6 @@ from typing import Any
 
 import numpy as np
 
-EACH_POINT = "each_point"
-"""Attribute of a device: it has one entry for each point of the scan. When the scan has ended, those that have fewer
-than others (one has failed, or the scan was stopped) are shown, and saved, with fill values behind."""
-
 
 def fill_value(dtype: np.dtype[Any]) -> Any:
     """What stands where nothing was written: NaN, the smallest signed or largest unsigned integer; else zero bytes."""

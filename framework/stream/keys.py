@@ -52,9 +52,9 @@ def blocks(identifier: str, device: str) -> str:
     return f"{ROOT}scan:{identifier}:blocks:{device}"
 
 
-def line(identifier: str) -> str:
-    """Stream: the software trigger line of a scan."""
-    return f"{ROOT}scan:{identifier}:line"
+def line(identifier: str, subscan: int = 1) -> str:
+    """Stream: the software trigger line of a scan, or of one of its sub-scans, from 2 on."""
+    return f"{ROOT}scan:{identifier}:line{f':{subscan}' if subscan > 1 else ''}"
 
 
 def owner(identifier: str) -> str:
@@ -97,7 +97,14 @@ local VERSION, MEMORY, NUMBERS, SCANS = '{VERSION}', '{MEMORY}', '{NUMBERS}', '{
 local EXPENDABLE, NEWS, ABSENT = '{EXPENDABLE}', '{NEWS}', '{ABSENT}'
 local function scan_key(id) return '{scan("")}' .. id end
 local function blocks_key(id, device) return scan_key(id) .. ':blocks:' .. device end
-local function line_key(id) return scan_key(id) .. ':line' end
+local function line_key(id, subscan)
+  return scan_key(id) .. ':line' .. (tonumber(subscan) > 1 and ':' .. subscan or '')
+end
+local function lines_of(id) -- the keys of the trigger lines of a scan and of its sub-scans
+  local keys = {{}}
+  for n = 1, tonumber(redis.call('HGET', scan_key(id), 'subscans') or 1) do keys[n] = line_key(id, n) end
+  return keys
+end
 local function owner_key(id) return scan_key(id) .. ':owner' end
 local function orders_key(id) return scan_key(id) .. ':orders' end
 """

@@ -47,7 +47,8 @@ local function drop(id)
     freed = freed + bytes[1] - bytes[2]
     call('UNLINK', blocks_key(id, device))
   end
-  call('UNLINK', scan, line_key(id), owner_key(id), orders_key(id))
+  call('UNLINK', unpack(lines_of(id)))
+  call('UNLINK', scan, owner_key(id), orders_key(id))
   call('ZREM', SCANS, id)
   call('ZREM', EXPENDABLE, id)
   call('HINCRBY', MEMORY, 'used', text(-freed))
@@ -217,7 +218,9 @@ local function set_state(id, state, sentence)
         end_device(id, device, 'over', sentence ~= '' and sentence or 'the scan is ' .. state)
       end
     end
-    if call('EXISTS', line_key(id)) == 1 then call('XSETID', line_key(id), LAST_ID) end -- takes no more triggers
+    for _, line in ipairs(lines_of(id)) do -- takes no more triggers
+      if call('EXISTS', line) == 1 then call('XSETID', line, LAST_ID) end
+    end
     call('DEL', owner_key(id))
     give_order(id, 'over', '') -- whoever waits for orders need not wait any longer
     note_expendable(id)

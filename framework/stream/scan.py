@@ -97,9 +97,9 @@ class Scan:
         if lease is not None:
             lease.stop()
 
-    def trigger_line(self) -> TriggerLine:
-        """The end of the software trigger line at which to fire."""
-        return TriggerLine(self._server, self.identifier)
+    def trigger_line(self, subscan: int = 1) -> TriggerLine:
+        """The end of the software trigger line at which to fire, of the scan itself or of one of its sub-scans."""
+        return TriggerLine(self._server, self.identifier, subscan)
 
     def fail_device(self, device: str, sentence: str) -> None:
         """Publish in the name of a device, which cannot do it any more, that it has failed.
@@ -168,12 +168,13 @@ class Scan:
         )
 
     def arm(self, device: str, *, first: int = 0) -> Listener:
-        """Listen on the trigger line from now on.
+        """Listen on the trigger line of a device's sub-scan from now on.
 
         Args:
             first: index of the first point to take.
         """
-        return Listener(self._server, self.identifier, device, first=first)
+        subscan = next((one.subscan for one in self.description.devices if one.name == device), 1)
+        return Listener(self._server, self.identifier, device, first=first, subscan=subscan)
 
     # What a consumer that must not lose does
 
@@ -296,13 +297,11 @@ class Scan:
         """
         # A device that publishes need not wait until these are imported.
         from ronda.framework.stream.face import Group
-        from ronda.framework.stream.fill import EACH_POINT
         from ronda.framework.stream.layout import default_layout
         from ronda.framework.stream.source import Source
 
         make_tree = default_layout if layout is None else layout
-        each_point = [device.name for device in self.description.devices if device.attributes.get(EACH_POINT)]
-        source = Source(self._server, self.identifier, saved, frames, each_point)
+        source = Source(self._server, self.identifier, saved, frames, self.description.in_step)
         return Group.root(make_tree(self.identifier, self.number, self.description), source)
 
     def __getitem__(self, path: str) -> Any:

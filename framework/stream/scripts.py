@@ -49,24 +49,24 @@ end
 OPEN = Script(
     CONTROL_HELD
     + """
--- id, number counter, number above, start, heading, devices, names, consumers, cost, owner, lease in ms, must know,
--- key of its session's control or '', who opens it there, lease of control in s ->
+-- id, number counter, number above, start, heading, devices, names, consumers, cost, owner, lease in ms, subscans,
+-- must know, key of its session's control or '', who opens it there, lease of control in s ->
 -- number; -1 if the last number must be known ('1') and is not; -2 if somebody else has control of its session
 wake()
 local id = ARGV[1]
 local scan = scan_key(id)
 local number = call('HGET', scan, 'number')
 if number then return tonumber(number) end
-if ARGV[13] ~= '' then
-  local holder = holder_of(ARGV[13], tonumber(ARGV[15]))
-  if holder and holder ~= ARGV[14] then return -2 end
+if ARGV[14] ~= '' then
+  local holder = holder_of(ARGV[14], tonumber(ARGV[16]))
+  if holder and holder ~= ARGV[15] then return -2 end
 end
-if ARGV[12] == '1' and call('HEXISTS', NUMBERS, ARGV[2]) == 0 then return -1 end
+if ARGV[13] == '1' and call('HEXISTS', NUMBERS, ARGV[2]) == 0 then return -1 end
 drop_outdated()
 number = math.max(tonumber(call('HGET', NUMBERS, ARGV[2]) or 0), tonumber(ARGV[3])) + 1
 call('HSET', NUMBERS, ARGV[2], text(number))
 call('HSET', scan, 'number', text(number), 'state', 'PREPARING', 'sentence', '', 'heading', ARGV[5],
-  'devices', ARGV[6], 'names', ARGV[7], 'consumers', ARGV[8], 'cost', ARGV[9])
+  'devices', ARGV[6], 'names', ARGV[7], 'consumers', ARGV[8], 'cost', ARGV[9], 'subscans', ARGV[12])
 for _, device in ipairs(cjson.decode(ARGV[7])) do
   call('HSET', scan, 'first ' .. device, 0, 'granted ' .. device, 0, 'released ' .. device, 0)
   call('XADD', blocks_key(id, device), '0-1', 'scan', id) -- makes the stream: publishers never do
@@ -75,7 +75,7 @@ for _, device in ipairs(cjson.decode(ARGV[7])) do
 end
 call('HINCRBY', MEMORY, 'used', ARGV[9])
 call('ZADD', SCANS, ARGV[4], id)
-call('XADD', line_key(id), '0-1', 'scan', id)
+for _, line in ipairs(lines_of(id)) do call('XADD', line, '0-1', 'scan', id) end
 if ARGV[10] ~= '' then
   call('HSET', scan, 'leased', ARGV[11])
   call('SET', owner_key(id), ARGV[10], 'PX', ARGV[11])
@@ -329,13 +329,13 @@ return answer[1] == 'done' and answer[2] ~= 'FAILED' and 'failed' or 'owned'
 """)
 
 FIRE = Script("""
--- id, index, attempt, fired, expiry, point -> 'fired' | 'repeated' | 'over' | 'gone'
+-- id, index, attempt, fired, expiry, point, subscan -> 'fired' | 'repeated' | 'over' | 'gone'
 wake()
 local id = ARGV[1]
 local state = call('HGET', scan_key(id), 'state')
 if not state then return 'gone' end
 if ENDED[state] then return 'over' end
-local line = line_key(id)
+local line = line_key(id, ARGV[7])
 local entry = {text(ARGV[2] + 1), tonumber(ARGV[3])}
 local last = call('XREVRANGE', line, '+', '-', 'COUNT', 1)[1]
 local index, attempt = string.match(last and last[1] or '0-0', '^(%d+)-(%d+)$')

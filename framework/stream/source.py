@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -34,7 +34,7 @@ class Source:
     """The points of one scan.
 
     Args:
-        each_point: names of the devices that have an entry for each point.
+        in_step: names of the devices that have an entry for each point that a device has one for, see `Description`.
         saved: where the points are that have left memory, None if they are nowhere.
         frames: reads frames stored by reference; one that knows the data roots of the environment if None.
     """
@@ -45,14 +45,14 @@ class Source:
         scan: str,
         saved: SavedData | None = None,
         frames: FrameReader | None = None,
-        each_point: Sequence[str] = (),
+        in_step: Callable[[str], Sequence[str]] = lambda _: (),
     ) -> None:
         self._server = server
         self._scan = scan
         self._saved = saved
         self._frames = frames
-        self._each_point = each_point
-        self._longest = 0
+        self._in_step = in_step
+        self._longest: dict[str, int] = {}
         self._ended: dict[str, int] = {}
         self._newest: dict[str, Block] = {}
 
@@ -84,17 +84,20 @@ class Source:
         """
         length = self.length(device)
         large = channel is not None and channel.storage == "reference"
-        if large or device.name not in self._each_point or device.name not in self._ended:
+        if large or device.name not in self._ended:
             return length
-        if not self._longest:
+        if device.name not in self._longest:
+            together = self._in_step(device.name)
+            if not together:
+                return length
             try:
-                found = memory.extents(self._server, self._scan, self._each_point).values()
+                found = memory.extents(self._server, self._scan, together).values()
             except ScanGone:  # it has just left memory
                 return length
             if any(extent.end is None for extent in found):
                 return length
-            self._longest = max(extent.length for extent in found)
-        return self._longest
+            self._longest |= dict.fromkeys(together, max(extent.length for extent in found))
+        return self._longest[device.name]
 
     def read(self, device: Device, channel: Channel | None, start: int, stop: int) -> npt.NDArray[Any]:
         """Points with start ≤ index < stop, which must be shown; the times if channel is None.

@@ -159,6 +159,7 @@ class Stream:
             len(heading.encode()) + len(devices.encode()) + COST_OF_SCAN + COST_OF_DEVICE * len(description.devices),
             "" if lease is None else lease.token,
             0 if lease is None else lease.milliseconds,
+            description.subscans,
         ]
         counter = keys.number_counter(description.counted_in())
         must_know = int(last_number is not None)

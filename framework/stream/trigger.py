@@ -52,11 +52,16 @@ class TriggerLate(TimedOut):
 
 
 class TriggerLine:
-    """The end of the line at which the scan fires."""
+    """The end of the line at which the scan fires.
 
-    def __init__(self, server: Server, scan: str) -> None:
+    Args:
+        subscan: 1 for the scan itself; each of its sub-scans, from 2 on, has a line of its own.
+    """
+
+    def __init__(self, server: Server, scan: str, subscan: int = 1) -> None:
         self._server = server
         self._scan = scan
+        self._subscan = subscan
         self._offset: float | None = None
 
     def fire(self, index: int, *, expiry: float = EXPIRY, attempt: int = 0, point: int | None = None) -> None:
@@ -82,13 +87,14 @@ class TriggerLine:
         # One plain command, which Redis refuses if the trigger is there, the scan has ended, or its memory is full.
         planned = index if point is None else point
         entry = ("scan", self._scan, "index", index, "fired", fired, "expiry", expires, "point", planned)
-        command = ("XADD", keys.line(self._scan), "NOMKSTREAM", "MAXLEN", "~", KEPT, f"{index + 1}-{attempt}", *entry)
+        line = keys.line(self._scan, self._subscan)
+        command = ("XADD", line, "NOMKSTREAM", "MAXLEN", "~", KEPT, f"{index + 1}-{attempt}", *entry)
         try:
             if self._server.call(*command) is not None:
                 return
         except redis.ResponseError:
             pass  # the script says which, and gets through a full memory
-        answer = self._server.script(scripts.FIRE, self._scan, index, attempt, fired, expires, planned)
+        answer = self._server.script(scripts.FIRE, self._scan, index, attempt, fired, expires, planned, self._subscan)
         if answer == b"gone":
             raise ScanGone(f"scan {self._scan}: is not in Redis, trigger {index} was not sent; take the scan again")
         if answer == b"over":
@@ -102,18 +108,20 @@ class Listener:
 
     Args:
         first: index of the first point to take.
+        subscan: whose line it is, see `TriggerLine`.
 
     Raises:
         ScanGone: Redis does not know the scan.
     """
 
-    def __init__(self, server: Server, scan: str, device: str, *, first: int = 0) -> None:
+    def __init__(self, server: Server, scan: str, device: str, *, first: int = 0, subscan: int = 1) -> None:
         self.index = first
         self._server = server
         self._scan = scan
+        self._line = keys.line(scan, subscan)
         self._device = device
         self._offset = clock_offset(server)
-        last = server.call("XREVRANGE", keys.line(scan), "+", "-", "COUNT", 1)
+        last = server.call("XREVRANGE", self._line, "+", "-", "COUNT", 1)
         if not last:
             raise ScanGone(f"{device}: scan {scan} has no trigger line in Redis; it left memory")
         self._last: bytes = last[0][0]
@@ -134,7 +142,7 @@ class Listener:
         while True:
             left = BLOCKING if deadline is None else max(min(deadline - time.monotonic(), BLOCKING), 0.0)
             blocking = ("BLOCK", max(int(left * 1000), 1)) if left > 0 else ()
-            answer = self._server.call("XREAD", "COUNT", 1, *blocking, "STREAMS", keys.line(self._scan), self._last)
+            answer = self._server.call("XREAD", "COUNT", 1, *blocking, "STREAMS", self._line, self._last)
             for identifier, fields in answer[0][1] if answer else []:
                 self._last = identifier
                 trigger = self._accept(dict(zip(fields[::2], fields[1::2], strict=True)))

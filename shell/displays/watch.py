@@ -15,6 +15,7 @@ from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.opening import ELAPSED
 from ronda.framework.scan.own import OwnScan
 from ronda.framework.scan.scan import Scan
+from ronda.framework.scan.subscans import SubScan
 from ronda.framework.stream.description import State
 from ronda.shell.displays.moves import MovesDisplay
 from ronda.shell.displays.scan_table import Field, ScanTable
@@ -54,6 +55,8 @@ class Watch(Observer):
         ]
         self._names = list(scan.units)
         self._print(f"scan {scan.number}  {scan.title}")
+        for one in scan.subscans:
+            self._print(f"beside it, each {one.period:g} s, as {scan.number}.{one.number}: {', '.join(one.channels)}")
         self._table = ScanTable(self._console, fields, scan.plan.points, lambda: self.hint())
         self._table.open()
 
@@ -102,6 +105,8 @@ class Watch(Observer):
         elif scan.identifier and scan.state != State.COMPLETED:
             of = "" if scan.plan.points is None else f" of {scan.plan.points}"
             self._print(f"scan {scan.number} {scan.state} after {scan.points_done}{of} points")
+        for one in scan.subscans if scan.identifier and not _beside(scan) else ():
+            self._print(f"scan {scan.number}.{one.number}: {_latest(one)}")
         for remark in scan.remarks:
             self._print(f"scan {scan.number}: {remark}")
         if scan.identifier and scan.saved:
@@ -123,6 +128,13 @@ class Watch(Observer):
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _latest(subscan: SubScan) -> str:
+    """How many points a sub-scan has, and the numbers of the last one."""
+    points = f"{subscan.points} point{'' if subscan.points == 1 else 's'}"
+    numbers = ", ".join(f"{name} {value:.6g}" for name, value in subscan.latest.items())
+    return f"{points}, the last one {numbers}" if numbers else points
 
 
 def _beside(scan: Scan) -> bool:

@@ -59,8 +59,15 @@ def test_the_example_of_each_scan_runs(demo, home) -> None:
 @pytest.mark.timeout(400)
 def test_parts_of_the_chain_are_replaced_as_the_pages_say(demo, home) -> None:
     typed = lines_of("reference/scans.md", "The chain")
-    typed += lines_of("how-to/choose-what-is-measured.md", "Slow devices, and others that are measured otherwise")
+    for section in (
+        "Slow devices, and others that are measured otherwise",
+        "Slow devices at a rate of their own",
+        "What a group measures otherwise",
+    ):
+        typed += lines_of("how-to/choose-what-is-measured.md", section)
     done = demo.ronda("shell", demo.folder, "-c", typed, timeout=300)
 
-    assert len(re.findall(r"^scan \d+ saved: ", done.stdout, re.MULTILINE)) == 4
+    assert len(re.findall(r"^scan \d+ saved: ", done.stdout, re.MULTILINE)) == 7
     assert " nan " in done.stdout
+    assert "beside it, each 0.5 s, as " in done.stdout
+    assert "elapsed_time_2 [s]" in done.stdout  # the plot

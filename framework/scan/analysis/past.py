@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import NotFound
 from ronda.framework.nexus import words
-from ronda.framework.scan.analysis.results import ELAPSED, Array, Contents, Results
+from ronda.framework.scan.analysis.contents import Contents, measured_in
+from ronda.framework.scan.analysis.results import Array, Results
 from ronda.framework.stream.catalogue import Record
 from ronda.framework.stream.scan import Scan as StreamScan
 
@@ -92,8 +92,10 @@ class FileScan(Results):
             self.identifier = entry["entry_identifier"].asstr()[()]
             self.title, self.command = entry["title"].asstr()[()], entry["command"].asstr()[()]
             self.state = entry["end_reason"].asstr()[()]
-            self._channels = [name for name in entry["measurement"] if name != "epoch"]
-            self._contents = _contents_of(entry, self._channels)
+            beside = [name for name in entry.file if f"/{name}" != entry.name]
+            entries = [entry, *(entry.file[name] for name in sorted(beside))]
+            self._entries = {name: one.name for one in reversed(entries) for name in measured_in(one)}
+            self._contents = Contents.of_entries(entries)
 
     def __repr__(self) -> str:
         return f"<Scan {self.number} {self.command} {self.state}>"
@@ -114,7 +116,7 @@ class FileScan(Results):
 
     def channels(self) -> list[str]:
         """Names of all its channels."""
-        return self._channels
+        return list(self._entries)
 
     def read(self, name: str) -> Array:
         """All points of a channel."""
@@ -122,7 +124,7 @@ class FileScan(Results):
 
         entry = open_scan(Path(self.file))
         with entry.file:
-            return np.asarray(entry["measurement"][name][()])
+            return np.asarray(entry.file[self._entries[name]]["measurement"][name][()])
 
 
 def stream_channels(scan: StreamScan) -> list[str]:
@@ -137,34 +139,11 @@ def stream_channels(scan: StreamScan) -> list[str]:
 
 def read_from_stream(scan: StreamScan, name: str) -> Array:
     """All points of a channel of a scan in memory, from there and from its file."""
+    from ronda.framework.nexus.layout import entry_name
     from ronda.framework.nexus.opening import tree  # with h5py, which a prompt need not wait for
 
-    return np.asarray(tree(scan)["measurement"][name][()])
-
-
-def _contents_of(entry: Any, channels: list[str]) -> Contents:
-    """What a file has, found by the classes of its groups."""
-    axes: dict[str, str] = {}
-    counters: dict[str, str] = {}
-    for name in channels:
-        dataset = entry["measurement"][name]
-        moved = str(dataset.attrs.get("target", "")).endswith("/value")
-        unit = str(dataset.attrs.get("units", ""))
-        if name == ELAPSED:
-            continue
-        if moved:
-            axes[name] = unit
-        elif dataset.ndim == 1 and dataset.dtype.kind in "iuf":
-            counters[name] = unit
-    plot = entry.get("plotselect")
-    if plot is None:
-        return Contents(axes, counters, area=False)
-    signals = [str(plot.attrs.get("signal", "")), *map(str, plot.attrs.get("auxiliary_signals", []))]
-    over = list(map(str, plot.attrs.get("axes", [])))
-    shape = "scan_shape" in entry or len([name for name in over if name in axes]) > 1
-    ordered = {name: axes[name] for name in [*(one for one in over if one in axes), *axes]}
-    known = {name: counters[name] for name in [*(one for one in signals if one in counters), *counters]}
-    return Contents(ordered, known, area=shape)
+    entry = entry_name(scan.number, scan.description.channel(name)[0].subscan)
+    return np.asarray(tree(scan).file[entry]["measurement"][name][()])
 
 
 def find(path: str) -> FileScan:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,53 +15,15 @@ from ronda.framework.clients.locking import Hold
 from ronda.framework.clients.together import orders
 from ronda.framework.errors import BadValue, NotFound, NotReady, OutOfRange
 from ronda.framework.nexus import words
+from ronda.framework.scan.analysis.contents import ELAPSED, Contents
 from ronda.framework.scan.analysis.curve import Curve
 from ronda.framework.scan.analysis.fits import Fit, fit
 from ronda.framework.scan.analysis.points import Column, Points
-from ronda.framework.stream.description import Description
 
 Array = npt.NDArray[Any]
 
 Place = float | dict[str, float]
 """A position of the axis of a scan; of several axes a position of each, by name."""
-
-ELAPSED = "elapsed_time"
-"""Channel over which scans are looked at that move nothing."""
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a scan has.
-
-    Attributes:
-        axes: what it moves, by channel, with its unit; the one that a plot has first comes first.
-        counters: what it measures as one number for each point, with its unit; that of the plot comes first.
-        area: whether its points cover an area, so that there is no curve over one axis.
-    """
-
-    axes: dict[str, str]
-    counters: dict[str, str]
-    area: bool
-
-    @classmethod
-    def of(cls, description: Description) -> Contents:
-        """From what a scan has said about itself."""
-        axes: dict[str, str] = {}
-        counters: dict[str, str] = {}
-        for device in description.devices:
-            if device.name in words.AT_END:
-                continue
-            for channel in device.channels:
-                if channel.attributes.get(words.ROLE) == words.POSITIONER and channel.name != ELAPSED:
-                    axes[channel.name] = channel.unit
-                elif channel.attributes.get(words.ROLE) == words.VALIDITY:
-                    continue
-                elif channel.shape == () and "tango" in device.attributes:
-                    counters[channel.name] = channel.unit
-        plot = description.attributes.get(words.PLOT)
-        plot = plot if isinstance(plot, Mapping) else {}
-        area = bool(description.attributes.get(words.GRID)) or len(plot.get("axes", [])) > 1
-        return cls(_first(axes, plot.get("axes", [])), _first(counters, plot.get("signals", [])), area)
 
 
 class Data(Mapping[str, Array]):
@@ -137,16 +98,16 @@ class Results:
 
         Args:
             counter: which; the first of the scan if None.
-            axis: which; the first that moves if None, the time if nothing moves.
+            axis: which; the first that moves if None, the time if nothing moves, or for a counter of a sub-scan.
 
         Raises:
             BadValue: its points cover an area, so that this is no curve.
         """
         contents = self.contents()
         signal = self._counter(counter, contents)
-        over = self._axis(axis, contents)
+        over = self._axis(axis, contents, signal)
         who = f"{self.label}, {signal} over {over}"
-        if contents.area:
+        if contents.area and signal not in contents.timers:
             raise BadValue(f"{who}: the points cover an area, and this is no curve; peak(), trough() and com() do")
         (x, y) = self._together(over, signal)
         return Curve.of(x, y, who)
@@ -160,11 +121,15 @@ class Results:
         """
         contents = self.contents()
         signals = [self._counter(counter, contents) for counter in counters or [None]]
-        if contents.area and axis is None and len(contents.axes) > 1:
+        timed = {contents.timers.get(signal, "") for signal in signals}
+        if len(timed) > 1:
+            told = ", ".join(f"{signal} over {contents.timers.get(signal, 'the scan')}" for signal in signals)
+            raise BadValue(f"{self.label}: these are not measured at the same times: {told}; look at them one by one")
+        if contents.area and axis is None and len(contents.axes) > 1 and not any(timed):
             over = list(contents.axes)[:2]
         else:
-            over = [self._axis(axis, contents)]
-        units = {ELAPSED: "s", **contents.axes, **contents.counters}
+            over = [self._axis(axis, contents, signals[0])]
+        units = {ELAPSED: "s", **dict.fromkeys(contents.timers.values(), "s"), **contents.axes, **contents.counters}
         columns = [
             Column(name, units[name], values)
             for name, values in zip([*over, *signals], self._together(*over, *signals), strict=True)
@@ -190,9 +155,9 @@ class Results:
     def com(self, counter: Counter | str | None = None, axis: Axis | str | None = None) -> Place:
         """The centre of mass of what stands out of the lowest value; of a dip, of what is missing to the highest."""
         contents = self.contents()
-        if not contents.area:
-            return self._of_curve("com", counter, axis)
         signal = self._counter(counter, contents)
+        if not contents.area or signal in contents.timers:
+            return self._of_curve("com", counter, axis)
         names = [self._axis(axis, contents)] if axis is not None else list(contents.axes)
         *positions, values = self._together(*names, signal)
         good = np.isfinite(values)
@@ -220,7 +185,8 @@ class Results:
         """Fit a shape: gauss, lorentz, pseudo_voigt or erf, with a background: none, constant or linear."""
         contents = self.contents()
         curve = self.curve(counter, axis)
-        signal, over = self._counter(counter, contents), self._axis(axis, contents)
+        signal = self._counter(counter, contents)
+        over = self._axis(axis, contents, signal)
         units = (contents.axes.get(over, "s"), contents.counters[signal])
         return fit(curve, shape, background, counts=units[1] == "count", units=units)
 
@@ -270,6 +236,10 @@ class Results:
         contents = self.contents()
         if not contents.axes:
             raise NotReady(f"{self.label}: moved no axis, so there is nowhere to go")
+        if (signal := self._counter(counter, contents)) in contents.timers:
+            raise NotReady(
+                f"{self.label}: {signal} is measured by a timer, not where axes stand; there is nowhere to go"
+            )
         self._extent_of_signal(counter, contents)
         place: Place = getattr(self, what)(counter, axis)
         names = [self._axis(axis, contents)] if axis is not None else list(contents.axes)
@@ -305,10 +275,11 @@ class Results:
         if not contents.axes:
             return f"{self.label}: moved no axis"
         signal = self._counter(counter, contents)
+        timed = signal in contents.timers
         lines = []
         for name, unit in contents.axes.items():
             now = self._axis_object(name).position
-            x, y = self._together(name, signal)
+            x, y = self._together(name, name if timed else signal)
             good = np.isfinite(x) & np.isfinite(y)
             if not good.any():
                 lines.append(f"{name} stands at {now:g} {unit}; {self.label} has no points yet")
@@ -317,7 +288,7 @@ class Results:
             sentence = f"{name} stands at {now:g} {unit}; {self.label} went from {low:g} to {high:g} {unit}"
             if not low <= now <= high:
                 sentence += ", it stands outside"
-            elif not contents.area:
+            elif not contents.area and not timed:
                 order = np.argsort(x[good], kind="stable")
                 value = float(np.interp(now, x[good][order], y[good][order]))
                 sentence += f", and {signal} was {value:g} {contents.counters[signal]} there".replace("  ", " ")
@@ -329,7 +300,7 @@ class Results:
     def _of_curve(self, what: str, counter: Counter | str | None, axis: Axis | str | None) -> Place:
         """A place of the curve; without an axis, of each axis that moved."""
         contents = self.contents()
-        if axis is not None or len(contents.axes) < 2:
+        if axis is not None or len(contents.axes) < 2 or self._counter(counter, contents) in contents.timers:
             return float(getattr(self.curve(counter, axis), what))
         found = {}
         for name in contents.axes:
@@ -343,8 +314,9 @@ class Results:
     def _extreme(self, counter: Counter | str | None, axis: Axis | str | None, *, highest: bool) -> Place:
         contents = self.contents()
         signal = self._counter(counter, contents)
-        names = [self._axis(axis, contents)] if axis is not None or len(contents.axes) < 2 else list(contents.axes)
-        *positions, values = self._together(*(names or [self._axis(None, contents)]), signal)
+        one = axis is not None or len(contents.axes) < 2 or signal in contents.timers
+        names = [self._axis(axis, contents, signal)] if one else list(contents.axes)
+        *positions, values = self._together(*names, signal)
         if not np.isfinite(values).any():
             raise BadValue(f"{self.label}, {signal}: has no points yet")
         place = int(np.nanargmax(values) if highest else np.nanargmin(values))
@@ -366,7 +338,8 @@ class Results:
     def _together(self, *names: str) -> list[Array]:
         """Channels, as far as all of them are there, without points that a suspender spoilt."""
         columns = [self[name] for name in names]
-        valid = self[words.VALID] if words.VALID in self.channels() else None
+        timed = set(names) & self.contents().timers.keys()
+        valid = self[words.VALID] if words.VALID in self.channels() and not timed else None
         shortest = min(map(len, [*columns, *([] if valid is None else [valid])]))
         found = [np.asarray(column[:shortest], np.float64) for column in columns]
         return found if valid is None else [column[valid[:shortest] != 0] for column in found]
@@ -382,7 +355,13 @@ class Results:
             raise BadValue(f"{self.label}: {name} is not a counter of this scan; there are {known}")
         return name
 
-    def _axis(self, given: Axis | str | None, contents: Contents) -> str:
+    def _axis(self, given: Axis | str | None, contents: Contents, signal: str = "") -> str:
+        """Over what a signal is looked at; of any counter that the scan itself measures if nothing is said."""
+        timer = contents.timers.get(signal, "")
+        if timer and given is not None:
+            raise BadValue(f"{self.label}: {signal} is measured by a timer, not where axes stand; look at it over time")
+        if timer:
+            return timer
         if given is None:
             moved = [name for name in contents.axes if np.ptp(self[name]) > 0] if len(contents.axes) > 1 else []
             return next(iter(moved or contents.axes), ELAPSED)
@@ -400,8 +379,3 @@ class Results:
         if not isinstance(found, Axis):
             raise BadValue(f"{self.label}: {name} is not an axis of this beamline")
         return found
-
-
-def _first(found: dict[str, str], wished: Sequence[str]) -> dict[str, str]:
-    """The same, with those wished at the beginning."""
-    return {name: found[name] for name in [*(one for one in wished if one in found), *found]}

@@ -45,7 +45,7 @@ def measured_at(values) -> list[int]:
 def test_a_device_is_read_at_every_nth_point_and_its_file_has_nothing_between(scans, recorder):
     scan = scans.ascan("samy", 0, 0.1, 6, 0.01, "i0", part("cam_beam_sum", every=3), part("cam", every=3))
 
-    assert scan.plan.command.startswith("ascan(samy, 0, 0.1, 6, 0.01, i0, part(cam_beam_sum, every=3), part(")
+    assert scan.plan.command == "ascan(samy, 0, 0.1, 6, 0.01, i0, part(cam, every=3))"
     assert [index for index, values in recorder.points if values["cam_beam_sum"] > 0] == [0, 3, 6]
     assert measured_at(scan["cam_beam_sum"]) == [0, 3, 6]
     assert measured_at(scan["i0"]) == list(range(7))
@@ -110,7 +110,7 @@ def test_settings_hold_for_the_scan_and_are_put_back(scans, recorder, beamline):
     recorder.at(0, lambda: seen.append(analyser.preset))
     scan = scans.loopscan(2, 0.02, part(analyser, preset="live"), save=False)
 
-    assert 'part(mca_fe, preset="live")' in scan.plan.command
+    assert scan.plan.command == 'loopscan(2, 0.02, part(mca, preset="live"))'
     assert seen == ["live"]
     assert analyser.preset == "real"
     assert told_of(scan, "mca")["preset"] == "live"

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from ronda.framework.errors import BadValue
-from ronda.framework.scan.analysis.results import Contents, Results
+from ronda.framework.scan.analysis.contents import Contents
+from ronda.framework.scan.analysis.results import Results
 from ronda.shell.verbs.peaks import PeakCommands
 from ronda.shell.verbs.plotting import PlotCommands, Selection
 
