@@ -35,6 +35,9 @@ class Data(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         return self._results[name]
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._results.channels()
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._results.channels())
 

@@ -203,6 +203,79 @@ def test_the_fluorescence_of_copper_begins_where_the_foil_does(scans, simulators
     judge(scan, scan["mca_cu"] - expected, variance, residuals)
 
 
+def blade(random, low, high):
+    """A stretch of a blade, in mm."""
+    start = random.uniform(low, (low + high) / 2)
+    return start, random.uniform((low + high) / 2 + 0.05, high)
+
+
+def every_scan(random):
+    """A call of each scan function that moves slits, or nothing, with parameters drawn; by its name."""
+    left, right = blade(random, -0.1, 0.5), blade(random, 0.15, 0.6)
+    up, down = blade(random, 0.0, 0.6), blade(random, 0.05, 0.5)
+    whole = {"s1l": left, "s1r": right, "s1u": up, "s1d": down, "samx": (0.1, 0.2)}
+    words = [[name, *ends] for name, ends in whole.items()]
+    near = [[name, -random.uniform(0.05, 0.2), random.uniform(0.05, 0.2)] for name in whole]
+    several = {
+        f"{kind}{number}scan": (*(word for one in ends[:number] for word in one), 5)
+        for kind, ends in (("a", words), ("d", near))
+        for number in (2, 3, 4, 5)
+    }
+    width, radius = random.uniform(0.3, 0.5), random.uniform(0.08, 0.1)
+    return {
+        "sct": (),
+        "loopscan": (7,),
+        "timescan": (),
+        "ascan": (*words[0], 11),
+        **several,
+        "anscan": ([tuple(one) for one in words[:3]], 5),
+        "dscan": (*near[1], 7),
+        "dnscan": ([tuple(one) for one in near[:2]], 5),
+        "lookupscan": ([("s1l", random.uniform(-0.1, 0.6, 8)), ("s1u", random.uniform(0, 0.6, 8))],),
+        "pointscan": ("s1d", random.uniform(-0.1, 0.4, 9)),
+        "logscan": ("s1u", 0.05, random.uniform(0.5, 0.9), 7),
+        "amesh": (*words[0], 3, *words[2], 3),
+        "dmesh": (*near[1], 2, *near[3], 2),
+        "spiral": ("s1l", 0.1, width, "s1u", 0.2, width, radius, 4),
+        "rel_spiral": ("s1r", width, "s1d", width, radius, 4),
+        "spiral_fermat": ("s1l", 0.1, width, "s1u", 0.2, width, radius / 2, 1),
+        "rel_spiral_fermat": ("s1r", width, "s1d", width, radius / 2, 1),
+        "lineup": ("s1l", -0.3, 0.3, 6),
+    }
+
+
+@pytest.fixture(scope="module")
+def slits(beamline):
+    """The blades, open again in the end."""
+    blades = [beamline[name] for name in ("s1l", "s1r", "s1u", "s1d")]
+    yield blades
+    for blade in blades:
+        blade.move(3.0)
+
+
+@pytest.mark.parametrize("name", list(every_scan(np.random.default_rng(0))))
+def test_what_every_scan_function_measures_is_what_the_formula_of_the_slits_says(
+    scans, simulators, residuals, slits, name
+):
+    draw = np.random.default_rng([1, *name.encode()])
+    arguments, exposure = every_scan(draw)[name], draw.uniform(0.008, 0.012)
+    stands = {one.name: draw.uniform(0.2, 0.4) for one in slits}
+    for one in slits:
+        one.move(stands[one.name])
+    keywords = {"npoints": 9} if name == "timescan" else {}
+    scan = getattr(scans, name)(*arguments, exposure, "i0", save=False, **keywords)
+
+    blades = {one: scan[one] if one in scan.data else np.full(len(scan["i0"]), at) for one, at in stands.items()}
+    rows = zip(*(blades[one] for one in ("s1l", "s1r", "s1u", "s1d")), strict=True)
+    passed = np.array([between(-r, l, -0.21, 1.2) * between(-d, u, 0.12, 0.8) for l, r, u, d in rows])  # noqa: E741
+    times = simulated_times(scan, simulators, exposure)
+    quiet = times % 180 < 177.5
+    reflected = np.exp(-4 * math.log(2) * (15 * (1 - np.exp(-times / 600)) / 45) ** 2)
+    expected = exposure * (5e5 * passed * reflected * (200 - 0.0055 * (times % 180)) / 200 + 120)
+    variance = expected + (0.003 * expected) ** 2 + (0.0003 * expected) ** 2 / exposure
+    judge(scan, (scan["i0"] - expected)[quiet], variance[quiet], residuals)
+
+
 def test_all_in_all_the_scatter_is_that_of_the_formulas(scans, residuals, random, beamline):
     exposure = random.uniform(0.004, 0.006)
     beamline["samy"].move(0.137)
