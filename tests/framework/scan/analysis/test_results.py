@@ -35,6 +35,8 @@ def test_data_is_there_by_name_while_the_scan_runs_and_after(scans, recorder, be
     assert seen == [(3, pytest.approx([0, 0.01, 0.02]))]
     assert scan["i0"].tolist() == [values["i0"] for _, values in recorder.points]
     assert list(scan.data) == ["samx", "elapsed_time", "i0"]
+    assert "i0" in scan.data
+    assert "diode" not in scan.data
     assert scan.data["elapsed_time"].shape == (5,)
     with pytest.raises(NotFound, match=r"scan \d+: has no channel nosuch; there are samx, elapsed_time, i0"):
         scan["nosuch"]
