@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pwd
 import socket
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 
@@ -22,10 +24,22 @@ class Caller:
     pid: int
     program: str = ""
 
+    @property
+    def here(self) -> bool:
+        """Whether it runs on this host."""
+        return self.address in ("", "::1") or self.address.startswith("127.")
+
     def __str__(self) -> str:
-        here = self.address in ("", "::1") or self.address.startswith("127.")
-        host = socket.gethostname() if here else self.address
-        return f"process {self.pid} on {host}" if self.pid else f"a program on {host}"
+        if not self.here:
+            return f"process {self.pid} on {self.address}" if self.pid else f"a program on {self.address}"
+        host = socket.gethostname()
+        if not self.pid:
+            return f"a program on {host}"
+        try:
+            user = pwd.getpwuid(Path(f"/proc/{self.pid}").stat().st_uid).pw_name
+        except (OSError, KeyError):  # it has ended, or its user has no name
+            return f"process {self.pid} on {host}"
+        return f"{user}@{host}, process {self.pid}"
 
 
 def caller_of(device: Any) -> Caller | None:

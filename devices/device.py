@@ -14,13 +14,14 @@ import tango
 import tango.server
 
 from ronda.devices.attributes import limit_properties
+from ronda.devices.caller import caller_of
 from ronda.devices.log import brief, talk_of
 from ronda.devices.process import Process
 from ronda.devices.settings import Settings
 from ronda.framework.config.parameters import Parameters
 from ronda.framework.errors import NotReady, RondaError
 from ronda.framework.tango.errors import to_dev_failed
-from ronda.framework.tango.names import DeviceCommand
+from ronda.framework.tango.names import DeviceAttribute, DeviceCommand
 
 T = TypeVar("T")
 
@@ -68,6 +69,17 @@ def _answers(method: Callable[..., T], *, always: bool = False) -> Callable[...,
     return answering
 
 
+def _noting(fset: Callable[..., None], name: str) -> Callable[..., None]:
+    """Let a method that writes an attribute note who did."""
+
+    @functools.wraps(fset)
+    def writing(device: RondaDevice, *arguments: Any) -> None:
+        fset(device, *arguments)
+        device.note_change(name)
+
+    return writing
+
+
 class attribute(tango.server.attribute):  # noqa: N801 - it stands where tango.server.attribute would
     """A Tango attribute whose methods may raise errors of the closed list. `events` if the device pushes them."""
 
@@ -83,7 +95,7 @@ class attribute(tango.server.attribute):  # noqa: N801 - it stands where tango.s
 
     def setter(self, fset: Callable[..., None]) -> Any:
         """Take the method that writes the attribute."""
-        return super().setter(_answers(fset))
+        return super().setter(_answers(_noting(fset, str(self._kwargs.get("name") or fset.__name__))))
 
 
 def command(name: str, *, always: bool = False, **configuration: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -173,6 +185,7 @@ class RondaDevice(tango.server.Device):
         self.changing = threading.RLock()
         self._state_shown: tuple[Any, str] = (None, "")
         self._state_told: tuple[Any, str] = (None, "")
+        self._changed_by = ""
         self.set_change_event("State", True, False)
         self.set_change_event("Status", True, False)
         self.show(tango.DevState.UNKNOWN, f"{self.label}: starting")
@@ -233,6 +246,31 @@ class RondaDevice(tango.server.Device):
             self.settings_changed()
         self.log.info("configuration applied")
 
+    # -- who changes it
+
+    @attribute(name=DeviceAttribute.CHANGED_BY, dtype=str)
+    def changed_by(self) -> str:
+        """What a client changed last, and who: `Velocity by jane@id01, process 4242`; empty since the start."""
+        return self._changed_by
+
+    def client(self) -> str:
+        """The client of the present call, in words; empty if it is none."""
+        return str(caller_of(self) or "")
+
+    def note_change(self, what: str, who: str = "") -> None:
+        """Tell who changed something; loggers keep it. Any thread.
+
+        Args:
+            what: name of the attribute, or of the setting.
+            who: in words; without, the client of the present call, and nothing is told if there is none.
+        """
+        who = who or self.client()
+        said = f"{what} by {who}"
+        if not who or said == self._changed_by:
+            return
+        self._changed_by = said
+        self.publish(DeviceAttribute.CHANGED_BY, said)
+
     # -- tools
 
     def heed_log_level(self) -> None:
@@ -269,6 +307,7 @@ class RondaDevice(tango.server.Device):
             self.process.stored.write_settings(self.label, self.get_name(), changed.runtime, self.settings.runtime)
             self.settings = changed
         self.log.info("setting changed", **changes)
+        self.note_change(", ".join(key.title().replace("_", "") for key in changes))
 
     def show(self, state: tango.DevState, sentence: str) -> None:
         """Take a state with its sentence, and tell subscribers what changed. Any thread."""

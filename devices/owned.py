@@ -47,9 +47,12 @@ class OwnedDevice(RondaDevice):
             NotAllowed: the device is fixed.
             Busy: another client has locked it.
         """
-        caller = caller_of(self)
-        self.ownership.require_movable(what, caller)
-        return self.ownership.owner or str(caller or "")
+        self.ownership.require_movable(what, caller_of(self))
+        return self.client()
+
+    def client(self) -> str:
+        """Who has locked it, for nobody else changes it then; else the client of the present call."""
+        return self.ownership.owner or super().client()
 
     def require_free(self, what: str) -> None:
         """Refuse another change by the client of the present call if somebody else has locked the device.

@@ -140,8 +140,10 @@ class Answers:
         asked = self._asked(_WhatChanged, "WhatChanged", question)
         with Archive(self._folder) as archive:
             found = archive.whatchanged(asked.since, asked.until, asked.pattern)
+            since, begins = archive.between(asked.since, asked.until)[0], archive.begins()
         changes = [{**asdict(one), "command": one.command()} for one in found[:NAMES]]
-        return self._said("WhatChanged", {"changes": changes, "more": max(0, len(found) - NAMES)})
+        more = max(0, len(found) - NAMES)
+        return self._said("WhatChanged", {"changes": changes, "more": more, "since": since, "begins": begins})
 
     def search(self, question: str) -> str:
         """Names of attributes."""

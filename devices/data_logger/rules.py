@@ -9,10 +9,13 @@ from fnmatch import fnmatchcase
 
 from ronda.devices.data_logger.parameters import DataLoggerParameters, LoggedParameters
 from ronda.framework.errors import NotFound
-from ronda.framework.tango.names import LoggerAttribute
+from ronda.framework.tango.names import DeviceAttribute, LoggerAttribute
 
 NEVER = ("dserver/*", "sys/database/*", "sys/access_control/*", "tango/admin/*")
 """Devices that belong to Tango itself."""
+
+WHO = LoggedParameters(attributes=[DeviceAttribute.CHANGED_BY], how="change")
+"""Who changed a device of ours is kept of each that is followed, whatever the rules say, unless it is excluded."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Rules:
         for excluded, pattern in self._exclude:
             if _is(device, excluded) and fnmatchcase(attribute, pattern):
                 return None
+        if rules and attribute == DeviceAttribute.CHANGED_BY.lower():
+            return WHO
         for rule in rules:
             if _any(attribute, rule.attributes) and not _any(attribute, rule.exclude):
                 return rule

@@ -136,6 +136,8 @@ class AxisReadout(AwaitedDevice, OwnedDevice):
     def tell_started(self) -> None:
         """Send the events of a course that has begun."""
         self.tell_state()
+        if self.moved_by:
+            self.note_change(AxisAttribute.POSITION, self.moved_by)
         if self._target is not None:
             self.publish(AxisAttribute.TARGET, self._target)
 

@@ -88,6 +88,20 @@ def held(reader: Reader, attributes: Sequence[str], time: float) -> list[Held]:
     return [found.get(name, Held(name, time, None)) for name in attributes]
 
 
+def last_values(reader: Reader, attributes: Sequence[str], time: float) -> dict[str, Event]:
+    """The last value that each attribute had until a time in s since 1970, whatever came between."""
+    stop = begin = round(time * 1e6)
+    found: dict[str, Event] = {}
+    missing = list(attributes)
+    for look in LOOKS:
+        end, begin = begin, 0 if look is None else max(0, stop - look * 1_000_000)
+        found |= latest_events(reader, missing, begin, end if end == stop else end - 1, ["value"])
+        missing = [name for name in missing if name not in found]
+        if not missing or begin == 0:
+            break
+    return found
+
+
 def _scopes(attributes: Iterable[str]) -> list[str]:
     """The names under which something may stand that concerns attributes."""
     scopes = dict.fromkeys(attributes)

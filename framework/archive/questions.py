@@ -104,7 +104,7 @@ class Archive:
         """
         if points is not None and points < 2:
             raise BadValue(f"{points} points are too few; minima and maxima take two")
-        start, stop = self._between(since, until)
+        start, stop = self.between(since, until)
         return past.history(self._reader, self.resolve(attribute), start, stop, points)
 
     def aligned(
@@ -115,7 +115,7 @@ class Archive:
         Raises:
             BadValue, NotFound: as for `history`.
         """
-        start, stop = self._between(since, until)
+        start, stop = self.between(since, until)
         names = [self.resolve(name) for name in attributes]
         return aligned.aligned(self._reader, names, start, stop, span(step))
 
@@ -161,7 +161,7 @@ class Archive:
         Raises:
             BadValue: a time that is none.
         """
-        start, stop = self._between(since, until)
+        start, stop = self.between(since, until)
         names = [name for name in self._reader.names() if fnmatch.fnmatchcase(name, pattern.lower())]
         return changes.changes(self._reader, names, start, stop)
 
@@ -176,10 +176,19 @@ class Archive:
             NotFound: nothing was ever stored of one of them.
             ServiceFailed: the file cannot be written.
         """
-        start, stop = self._between(since, until)
+        start, stop = self.between(since, until)
         return export.export(self._reader, [self.resolve(name) for name in attributes], path, start, stop)
 
-    def _between(self, since: Time | None, until: Time | None) -> tuple[float, float]:
+    def begins(self) -> float | None:
+        """When the first event is from, in s since 1970; None if there is none."""
+        return self._reader.begins()
+
+    def between(self, since: Time | None, until: Time | None) -> tuple[float, float]:
+        """The two times of a question, in s since 1970.
+
+        Raises:
+            BadValue: one is no time, or the second is not the later one.
+        """
         if isinstance(since, str) and since.strip()[-1:].isalpha() and until is not None:  # a plain number is a time
             try:
                 length = span(since)  # so long until the end, not until now

@@ -173,6 +173,15 @@ class Reader:
                 found.update(source.names())
         return dict.fromkeys(sorted(found))
 
+    def begins(self) -> float | None:
+        """The time of the first event, in s since 1970; None if there is none."""
+        first: list[int] = []
+        for folder in self.stores():
+            with _transaction(folder / buffer.FILE) as ask:
+                first += [file.start for file in buffer.files(ask) if file.rows and file.level == "events"]
+                first += [time for (time,) in ask.execute("SELECT min(time) FROM events") if time is not None]
+        return min(first) / 1e6 if first else None
+
     def close(self) -> None:
         """Let go of the files."""
         if self._database is not None:

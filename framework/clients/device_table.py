@@ -6,12 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ronda.framework.errors import RondaError
+from ronda.framework.tango.names import DeviceAttribute
 
 if TYPE_CHECKING:
     from ronda.framework.clients.device import Device
 
-ALWAYS_THERE = ("State", "Status")
-"""Attributes that every device has, and that stand in the first lines."""
+ALWAYS_THERE = ("State", "Status", DeviceAttribute.CHANGED_BY)
+"""Attributes that every device has, and that need no line of their own."""
 
 LONGEST = 70
 """Characters of a value; the rest of a longer one is not shown."""

@@ -18,6 +18,12 @@ class DeviceCommand(StrEnum):
     APPLY_CONFIGURATION = "ApplyConfiguration"
 
 
+class DeviceAttribute(StrEnum):
+    """Attributes of each device of ours, beside Tango's own State and Status."""
+
+    CHANGED_BY = "ChangedBy"
+
+
 class AxisAttribute(StrEnum):
     """Attributes of an axis."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from ronda.framework.errors import NotFound
 from ronda.framework.host import control
 from ronda.framework.services.folders import DEFAULT_STATE
 from ronda.shell.displays import archived
+from ronda.shell.displays.changed import change_lines
 
 VARIABLE = "RONDA_ARCHIVE"
 
@@ -81,7 +83,16 @@ def changed(
 ) -> None:
     """Show what differs between two times: settings first, with who."""
     with Archive(find(folder, beamline)) as archive:
-        archived.change_table(Console(highlight=False), archive.whatchanged(since, until, pattern))
+        found = archive.whatchanged(since, until, pattern)
+        start, _ = archive.between(since, until)
+        ways = {(one.attribute, one.what): one.command() for one in found}
+        change_lines(
+            Console(highlight=False),
+            [asdict(one) for one in found],
+            lambda one: ways.get((one["attribute"], one["what"]), ""),
+            archive.begins(),
+            start,
+        )
 
 
 def search(

@@ -11,7 +11,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ronda.framework.archive.aligned import Aligned
-from ronda.framework.archive.changes import Change
 from ronda.framework.archive.held import Held
 from ronda.framework.archive.past import History
 from ronda.framework.archive.times import text as time_text
@@ -96,25 +95,6 @@ def value_table(console: Console, found: Sequence[Held]) -> None:
         setpoint = "" if one.event.write_value is None else value_text(one.event.write_value)
         table.add_row(one.attribute, value_text(one.value), time_text(one.event.time, 3), quality, setpoint)
     console.print(table)
-
-
-def change_table(console: Console, found: Sequence[Change]) -> None:
-    """A line for each change, and below how to go back."""
-    if not found:
-        console.print("nothing differs but readings that jitter")
-        return
-    table = _table("what", "attribute", "old", "new", "last changed", "times", "who")
-    for one in found:
-        when = NONE if one.time is None else time_text(one.time)
-        new = value_text(one.new) if one.new is not None or not one.reason else f"no value: {one.reason}"
-        who = one.who or ("not known" if one.what == "setting" else "")
-        table.add_row(one.what, one.attribute, value_text(one.old), new, when, str(one.times), who)
-    console.print(table)
-    back = [one.command() for one in found if one.command()]
-    if back:
-        console.print("to go back, in Python:", style="dim")
-        for line in back:
-            console.print(f"  {line}", soft_wrap=True, markup=False)
 
 
 def _table(*titles: str) -> Table:

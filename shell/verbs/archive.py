@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ronda.framework.archive.changes import WHATS
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.data_logger import DataLogger, loggers
-from ronda.framework.errors import BadValue, NotFound
+from ronda.framework.clients.device import Device
+from ronda.framework.errors import BadValue, CommunicationFailed, NotFound, RondaError, TimedOut
 from ronda.framework.scan.analysis.points import Column
+from ronda.shell.displays.changed import change_lines
 from ronda.shell.displays.columns import number_text
 from ronda.shell.displays.plot import curve_plot
 
@@ -31,6 +34,9 @@ BREAKS = 5
 
 SPANS = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
 """Units of the time axis, and how long each is in s."""
+
+SETTABLE = ("velocity", "acceleration_time", "acceleration", "offset", "sign", "low_limit", "high_limit")
+"""Properties of axes that can be set at the prompt."""
 
 Time = str | float
 
@@ -101,37 +107,63 @@ class ArchiveCommands:
             since, until: the times, as for `history`; without the second it is now.
             pattern: of names, such as "*/axis/*".
         """
-        answers = [logger.whatchanged(since, until, pattern) for logger in loggers(self._beamline)]
-        rows = Table(box=None, pad_edge=False, header_style="bold")
-        for title in ("when", "what", "before", "after", "who", "to go back"):
-            rows.add_column(title, overflow="fold")
+        answers = self._ask_all(lambda logger: logger.whatchanged(since, until, pattern))
         changes = [change for answer in answers for change in answer["changes"]]
-        for one in changes:
-            rows.add_row(
-                _clock(one["time"]),
-                Text(one["attribute"]),
-                Text(_short(one["old"])),
-                Text(_short(one["new"])),
-                Text(one["who"] or ""),
-                Text(one["command"]),
-            )
-        if not changes:
-            self._say("nothing changed")
-            return
-        self._console.print(rows)
+        changes.sort(key=lambda one: WHATS.index(one["what"]))
+        begins = [answer["begins"] for answer in answers if answer.get("begins") is not None]
+        since_when = next((answer["since"] for answer in answers if "since" in answer), None)
+        change_lines(self._console, changes, self._way_back, min(begins, default=None), since_when)
         more = sum(answer["more"] for answer in answers)
         if more:
             self._say(f'and {more} more; a pattern such as "*/axis/*" lists fewer')
 
+    def _way_back(self, change: Mapping[str, Any]) -> str:
+        """What to type here to go back; empty for nothing."""
+        if not change["command"]:
+            return ""
+        device, _, attribute = change["attribute"].rpartition("/")
+        old = change["old"]
+        for one in self._beamline.objects.values():
+            if not isinstance(one, Axis | Device) or one.remote.device.lower() != device:
+                continue
+            if isinstance(one, Device):
+                return f"{one.name}.write({attribute!r}, {old!r})"
+            if attribute == "position":
+                return f"mv({one.name}, {one.text(old)})"
+            for name in SETTABLE:
+                if name.replace("_", "") == attribute:
+                    return f"{one.name}.{name} = {old!r}"
+            return f"{one.name}.remote.write({attribute!r}, {old!r})"
+        return f"import tango; {change['command']}"
+
+    def _ask_all(self, ask: Callable[[DataLogger], Any]) -> list[Any]:
+        """What the loggers say; those that do not answer are told, if one does.
+
+        Raises:
+            RondaError: none answers.
+        """
+        answers, failures = [], []
+        for logger in loggers(self._beamline):
+            try:
+                answers.append(ask(logger))
+            except (CommunicationFailed, TimedOut) as error:
+                failures.append(error)
+        if not answers:
+            raise failures[0]
+        for failure in failures:
+            self._say(f"{failure}; what it knows is not here")
+        return answers
+
     def _first(self, ask: Callable[[DataLogger], Any]) -> Any:
-        """What the first of the loggers says that knows."""
-        refused: NotFound | None = None
+        """What the first of the loggers says that knows; one that does not answer hides no other."""
+        refused: list[RondaError] = []
         for logger in loggers(self._beamline):
             try:
                 return ask(logger)
-            except NotFound as error:
-                refused = refused or error
-        raise refused or NotFound("there is no data logger")
+            except (NotFound, CommunicationFailed, TimedOut) as error:
+                refused.append(error)
+        away = [error for error in refused if not isinstance(error, NotFound)]
+        raise (away or refused)[0]  # what is away may have it
 
     def _plot(self, name: str, found: dict[str, Any], values: Array) -> None:
         times, held = _steps(found, values)

@@ -57,8 +57,16 @@ def refused(action, *arguments) -> tango.DevError:
 
 def test_each_signal_is_an_attribute_and_only_outputs_can_be_written(units):
     digital, analogue, _ = units
-    assert set(digital.get_attribute_list()) == {"Searched", "HutchOpen", "Lamp", "Dark", "State", "Status"}
-    assert set(analogue.get_attribute_list()) == {"Monitor", "Crystal", "Piezo", "State", "Status"}
+    assert set(digital.get_attribute_list()) == {
+        "Searched",
+        "HutchOpen",
+        "Lamp",
+        "Dark",
+        "State",
+        "Status",
+        "ChangedBy",
+    }
+    assert set(analogue.get_attribute_list()) == {"Monitor", "Crystal", "Piezo", "State", "Status", "ChangedBy"}
     for unit, written in ((digital, {"Lamp", "Dark"}), (analogue, {"Piezo"})):
         assert set(unit.get_command_list()) == {*map(str, DeviceCommand), "State", "Status", "Init"}
         configured = {each: unit.get_attribute_config(each) for each in unit.get_attribute_list()}

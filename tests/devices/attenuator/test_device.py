@@ -79,7 +79,7 @@ def arrived(att: tango.DeviceProxy) -> None:
 
 
 def test_its_names_are_the_documented_ones(bench):
-    assert set(bench.att.get_attribute_list()) == {*map(str, AttenuatorAttribute), "State", "Status"}
+    assert set(bench.att.get_attribute_list()) == {*map(str, AttenuatorAttribute), "State", "Status", "ChangedBy"}
     commands = {*map(str, AttenuatorCommand), *map(str, DeviceCommand), "State", "Status", "Init"}
     assert set(bench.att.get_command_list()) == commands
     page = (Path(__file__).parents[3] / "docs" / "reference" / "tango-interface.md").read_text()

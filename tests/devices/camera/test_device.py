@@ -56,7 +56,7 @@ def add(cam: Any, name: str, x: int, y: int, width: int, height: int) -> None:
 def test_names_are_the_documented_ones(camera: Any) -> None:
     cam, _ = camera
     names = [*DetectorAttribute, *CameraAttribute, *AcquisitionAttribute]
-    assert set(cam.get_attribute_list()) == {*map(str, names), "State", "Status"}
+    assert set(cam.get_attribute_list()) == {*map(str, names), "State", "Status", "ChangedBy"}
     commands = [*DetectorCommand, *AcquisitionCommand, *DeviceCommand]
     assert set(cam.get_command_list()) == {*map(str, commands), "State", "Status", "Init"}
     assert all(re.fullmatch(r"[A-Z][A-Za-z0-9]*", name) for name in cam.get_attribute_list())

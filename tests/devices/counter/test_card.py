@@ -60,7 +60,7 @@ def refused(action, *arguments) -> tango.DevError:
 
 def test_names_are_the_documented_ones_and_one_for_each_channel(card):
     ct1, _ = card
-    fixed = {str(name) for name in [*CounterCardAttribute, *AcquisitionAttribute]} | {"State", "Status"}
+    fixed = {str(name) for name in [*CounterCardAttribute, *AcquisitionAttribute]} | {"State", "Status", "ChangedBy"}
     assert set(ct1.get_attribute_list()) == fixed | {"I0", "SampleDiode"}
     assert set(ct1.get_command_list()) == {
         *(str(name) for name in [*CounterCardCommand, *AcquisitionCommand, *DeviceCommand]),

@@ -40,7 +40,7 @@ def had(proxy: Any, count: int) -> None:
 
 def test_names_are_the_documented_ones(log, rig, new_pusher):
     proxy, folder = log(rules=[{"device": "test/pusher/*"}])
-    assert set(proxy.get_attribute_list()) == {*map(str, LoggerAttribute), "State", "Status"}
+    assert set(proxy.get_attribute_list()) == {*map(str, LoggerAttribute), "State", "Status", "ChangedBy"}
     own = {*map(str, DeviceCommand), *map(str, LoggerCommand)}
     assert set(proxy.get_command_list()) == {*own, "State", "Status", "Init"}
     assert proxy.Folder == str(folder)

@@ -31,7 +31,7 @@ def machine(rig, simulate):
 
 def test_names_are_the_documented_ones(machine):
     proxy, _ = machine
-    assert set(proxy.get_attribute_list()) == {*map(str, MachineAttribute), "State", "Status"}
+    assert set(proxy.get_attribute_list()) == {*map(str, MachineAttribute), "State", "Status", "ChangedBy"}
     assert set(proxy.get_command_list()) == {*map(str, DeviceCommand), "State", "Status", "Init"}
 
 

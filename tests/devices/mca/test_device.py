@@ -54,7 +54,7 @@ def refused(action: Any, *arguments: Any) -> str:
 def test_names_are_the_documented_ones(analyser: Any) -> None:
     mca, _ = analyser
     names = [*DetectorAttribute, *McaAttribute, *AcquisitionAttribute]
-    assert set(mca.get_attribute_list()) == {*map(str, names), "State", "Status"}
+    assert set(mca.get_attribute_list()) == {*map(str, names), "State", "Status", "ChangedBy"}
     commands = [*DetectorCommand, *AcquisitionCommand, *DeviceCommand]
     assert set(mca.get_command_list()) == {*map(str, commands), "State", "Status", "Init"}
 

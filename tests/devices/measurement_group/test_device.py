@@ -23,7 +23,7 @@ def all_enabled(group):
 
 
 def test_names_are_the_documented_ones(group):
-    assert set(group().get_attribute_list()) == {*map(str, MeasurementGroupAttribute), "State", "Status"}
+    assert set(group().get_attribute_list()) == {*map(str, MeasurementGroupAttribute), "State", "Status", "ChangedBy"}
     commands = {*map(str, DeviceCommand), *map(str, MeasurementGroupCommand), "State", "Status", "Init"}
     assert set(group().get_command_list()) == commands
 

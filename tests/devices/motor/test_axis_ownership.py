@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import signal
 import socket
 import subprocess
@@ -43,7 +44,7 @@ class Client:
     @property
     def name(self) -> str:
         """As the server tells others."""
-        return f"process {self.process.pid} on {socket.gethostname()}"
+        return f"{getpass.getuser()}@{socket.gethostname()}, process {self.process.pid}"
 
 
 @pytest.fixture(scope="module")

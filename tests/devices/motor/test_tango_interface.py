@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import socket
@@ -35,7 +36,7 @@ NUMERIC = {tango.DevDouble, tango.DevLong64, tango.DevLong, tango.DevShort}
 )
 def test_names_are_the_documented_ones_and_begin_with_a_capital(motors, device, attributes, commands):
     proxy = getattr(motors, device)
-    assert set(proxy.get_attribute_list()) == {str(name) for name in attributes} | {"State", "Status"}
+    assert set(proxy.get_attribute_list()) == {str(name) for name in attributes} | {"State", "Status", "ChangedBy"}
     assert set(proxy.get_command_list()) == {str(name) for name in commands} | TANGOS_OWN
     for name in [*proxy.get_attribute_list(), *proxy.get_command_list()]:
         assert re.fullmatch(r"[A-Z][A-Za-z0-9]*", name)
@@ -256,7 +257,7 @@ def test_status_is_a_sentence(motors, stands, slowly):
     samx = motors.samx
     assert samx.status() == "samx: stands"
     target = 0.0 if samx.Position > 1 else 5.0
-    here = f"process {os.getpid()} on {socket.gethostname()}"
+    here = f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
     with slowly(motors.simulators):
         samx.Position = target
         assert samx.status() == f"samx: moving to {target} mm\nsamx: the motion was asked for by {here}"
@@ -273,7 +274,7 @@ def test_a_second_move_is_refused_while_the_first_runs(motors, stands, slowly):
         with pytest.raises(tango.DevFailed) as failed:
             samx.Position = -4.0
     assert failed.value.args[0].reason == "RONDA_BUSY"
-    who = f"process {os.getpid()} on {socket.gethostname()}"
+    who = f"{getpass.getuser()}@{socket.gethostname()}, process {os.getpid()}"
     assert failed.value.args[0].desc == (
         f"samx: cannot move to -4.0 mm: it is moving, asked for by {who}; stop it first"
     )

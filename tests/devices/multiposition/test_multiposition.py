@@ -75,7 +75,7 @@ def put_in(bench: Bench) -> None:
 
 
 def test_its_names_are_the_documented_ones(bench):
-    names = {*map(str, MultipositionAttribute), "State", "Status"}
+    names = {*map(str, MultipositionAttribute), "State", "Status", "ChangedBy"}
     assert set(bench.beamstop.get_attribute_list()) == names
     commands = {*map(str, MultipositionCommand), *map(str, DeviceCommand), "State", "Status", "Init"}
     assert set(bench.beamstop.get_command_list()) == commands

@@ -100,7 +100,7 @@ def closed(slits: Slits) -> None:
 
 
 def test_its_names_are_the_documented_ones(slits):
-    assert set(slits.vg.get_attribute_list()) == {*map(str, PSEUDO_AXIS_ATTRIBUTES), "State", "Status"}
+    assert set(slits.vg.get_attribute_list()) == {*map(str, PSEUDO_AXIS_ATTRIBUTES), "State", "Status", "ChangedBy"}
     commands = {*map(str, PSEUDO_AXIS_COMMANDS), *map(str, DeviceCommand), "State", "Status", "Init"}
     assert set(slits.vg.get_command_list()) == commands
     page = (Path(__file__).parents[3] / "docs" / "reference" / "tango-interface.md").read_text()

@@ -60,7 +60,7 @@ def kiln(oven):
 
 
 def test_names_are_the_documented_ones(kiln, rig):
-    common = {"State", "Status"}
+    common = {"State", "Status", "ChangedBy"}
     commands = {*map(str, DeviceCommand), "State", "Status", "Init"}
     for name, attributes, own in (
         ("kiln", LoopAttribute, LoopCommand),

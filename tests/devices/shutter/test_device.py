@@ -59,7 +59,7 @@ def refused(action, *arguments) -> tango.DevError:
 
 
 def test_names_are_the_documented_ones(shutter):
-    assert set(shutter.get_attribute_list()) == {*map(str, ShutterAttribute), "State", "Status"}
+    assert set(shutter.get_attribute_list()) == {*map(str, ShutterAttribute), "State", "Status", "ChangedBy"}
     assert set(shutter.get_command_list()) == {
         *(str(name) for name in [*ShutterCommand, *DeviceCommand]),
         "State",

@@ -77,3 +77,91 @@ def test_what_was_there_at_both_times_is_no_change(night):
 def test_changes_are_told_of_a_pattern_only_when_it_is_given(night):
     changes = night.whatchanged(NOW + 1, NOW + 7100, "foreign/*")
     assert {change.attribute for change in changes} == {"foreign/knob/k/gain", "foreign/valve/v/state"}
+
+
+JANE, JOE = "jane@id01, process 42, mv(samx, 3)", "joe@id01, process 43"
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """`changed(*events)` stores events of devices of ours and says what changed in the hour after NOW."""
+    archives = []
+
+    def ask(*events, since=NOW + 1):
+        with Store(tmp_path) as store:
+            store.append(sorted(events, key=lambda event: event.time))
+        archives.append(Archive(tmp_path))
+        return archives[-1].whatchanged(since, NOW + 3600)
+
+    yield ask
+    for archive in archives:
+        archive.close()
+
+
+def read(name, after, value, written):
+    return Event(f"demo/axis/samx/{name}", NOW + after, NOW + after, value, "DevDouble", write_value=written)
+
+
+def noted(after, text):
+    return Event("demo/axis/samx/changedby", NOW + after, NOW + after, text, "DevString")
+
+
+def test_who_moved_an_axis_is_what_it_noted(changed):
+    (found,) = changed(
+        *(noted(0, ""), read("position", 0, 0.001, 0.0)),
+        *(read("position", 100.2, 0.4, 3.0), noted(100.4, f"Position by {JANE}"), read("position", 102, 3.001, 3.0)),
+        noted(200, f"Velocity by {JOE}"),
+    )
+    assert (found.what, found.attribute, found.old, found.new) == ("setting", "demo/axis/samx/position", 0.0, 3.0)
+    assert (found.who, found.time, found.times) == (JANE, NOW + 100.2, 1)
+
+
+def test_a_setting_of_ours_is_compared_by_what_is_read_not_by_what_was_written_before_a_restart(changed):
+    (found,) = changed(
+        *(noted(0, ""), read("velocity", 0, 2.0, 2.0), read("offset", 0, 1.0, 0.0), read("sign", 0, 1, 1)),
+        *(read("velocity", 50, 2.0, 0.0), noted(50, "")),
+        *(noted(100, f"Offset, LowLimit by {JOE}"), read("offset", 100.1, 2.0, 0.0)),
+    )
+    assert (found.attribute, found.old, found.new, found.who) == ("demo/axis/samx/offset", 1.0, 2.0, JOE)
+
+
+def test_what_came_along_with_another_setting_has_its_author(changed):
+    found = changed(
+        *(noted(0, ""), read("velocity", 0, 2.0, 2.0), read("acceleration", 0, 20.0, 20.0)),
+        *(noted(100, f"Velocity by {JOE}"), read("velocity", 100.1, 1.0, 1.0), read("acceleration", 100.1, 10.0, 20.0)),
+    )
+    assert {change.attribute.rpartition("/")[2]: change.who for change in found} == {
+        "velocity": JOE,
+        "acceleration": JOE,
+    }
+
+
+def test_an_axis_that_took_where_it_stood_for_its_setpoint_was_moved_by_nobody(changed):
+    assert (
+        changed(
+            *(noted(0, f"Position by {JANE}"), read("position", 0, 3.001, 3.0)),
+            *(noted(100, ""), read("position", 100, 3.0012, 3.0012)),
+        )
+        == []
+    )
+
+
+def test_an_author_is_not_told_of_what_happened_after_a_restart(changed):
+    (found,) = changed(
+        *(noted(0, f"Velocity by {JANE}"), read("velocity", 0, 2.0, 2.0)),
+        *(noted(100, ""), read("velocity", 200, 4.0, 0.0)),
+    )
+    assert (found.attribute, found.who) == ("demo/axis/samx/velocity", None)
+
+
+def test_what_the_archive_began_with_is_no_change(changed):
+    assert changed(read("position", 10, 0.0, 0.0), noted(10, ""), since=NOW - 3600) == []
+
+
+def test_what_changed_while_nobody_listened_is_compared_with_what_was_before(changed):
+    (found,) = changed(
+        *(read("velocity", -100, 2.0, 2.0), read("sign", -100, 1, 1)),
+        *(Event("*", NOW - 50, NOW - 50, kind="gap", text="the logger did not run"), noted(50, "")),
+        *(read("velocity", 50, 4.0, 4.0), read("sign", 50, 1, 1)),
+    )
+    assert (found.what, found.attribute, found.old, found.new) == ("setting", "demo/axis/samx/velocity", 2.0, 4.0)

@@ -126,7 +126,8 @@ def test_a_beamline_without_a_logger_says_so(asking):
 
 
 def change(attribute, old, new, command=""):
-    return {"attribute": attribute, "old": old, "new": new, "time": NOW, "who": None, "command": command}
+    keys = {"what": "setting", "who": "jane@id01, process 42", "times": 1, "reason": ""}
+    return {"attribute": attribute, "old": old, "new": new, "time": NOW, "command": command, **keys}
 
 
 def test_what_changed_is_listed_with_the_way_back(asking, output):
@@ -135,13 +136,29 @@ def test_what_changed_is_listed_with_the_way_back(asking, output):
     commands, (logger,), _ = asking({LoggerCommand.WHAT_CHANGED: answer})
     commands.whatchanged("yesterday 18:00", "now")
     assert logger.asked == [("WhatChanged", {"since": "yesterday 18:00", "until": "now", "pattern": "*"})]
-    said = "".join(output.getvalue().split())
-    assert "5.5" in said
-    assert "demo/axis/samx" in said
-    assert "and3more" in said
+    first, moved, who, way, more = output.getvalue().splitlines()
+    assert first == "settings"
+    assert moved.endswith("  demo/axis/samx/position  0 → 5.5")
+    assert who == "    by jane@id01, process 42"
+    assert way == f"    back: import tango; {back}"
+    assert more.startswith("and 3 more")
 
 
 def test_nothing_changed_is_said(asking, output):
     commands, _, _ = asking({LoggerCommand.WHAT_CHANGED: {"changes": [], "more": 0}})
     commands.whatchanged("1 h")
-    assert output.getvalue() == "nothing changed\n"
+    assert output.getvalue() == "nothing differs but readings that jitter\n"
+
+
+def test_a_long_name_is_not_cut(asking, output):
+    name = f"demo/axis/{'a' * 120}/position"
+    commands, _, _ = asking({LoggerCommand.WHAT_CHANGED: {"changes": [change(name, 0.0, 5.5)], "more": 0}})
+    commands.whatchanged("1 h")
+    assert name in output.getvalue()
+
+
+def test_what_the_archive_began_with_is_told(asking, output):
+    answer = {"changes": [], "more": 0, "since": NOW - 3600, "begins": NOW - 60}
+    commands, _, _ = asking({LoggerCommand.WHAT_CHANGED: answer})
+    commands.whatchanged("1 h")
+    assert output.getvalue().startswith("the archive begins at ")
