@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ronda.framework.clients.device import Device
-from ronda.framework.errors import NotFound
+from ronda.framework.errors import CommunicationFailed, NotFound, RondaError, TimedOut
 from ronda.framework.snapshots.record import Snapshot, from_json
 from ronda.framework.tango.names import LoggerCommand
 
@@ -18,6 +18,8 @@ ANSWER_LIMIT = 30.0
 """Seconds that an answer may take."""
 
 Time = str | float
+
+T = TypeVar("T")
 
 
 class DataLogger(Device):
@@ -102,3 +104,19 @@ def loggers(beamline: Beamline) -> list[DataLogger]:
             f"the beamline {beamline.name} has no data logger, so nobody knows; `kind: data_logger` in YAML makes one"
         )
     return found
+
+
+def ask_first(beamline: Beamline, ask: Callable[[DataLogger], T]) -> T:
+    """What the first of the loggers says that knows; one that does not answer hides no other.
+
+    Raises:
+        NotFound: none knows.
+        CommunicationFailed, TimedOut: one that may know does not answer.
+    """
+    refused: list[RondaError] = []
+    for logger in loggers(beamline):
+        try:
+            return ask(logger)
+        except (NotFound, CommunicationFailed, TimedOut) as error:
+            refused.append(error)
+    raise next((error for error in refused if not isinstance(error, NotFound)), refused[0])

@@ -15,9 +15,9 @@ from rich.text import Text
 from ronda.framework.archive.changes import WHATS
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
-from ronda.framework.clients.data_logger import DataLogger, loggers
+from ronda.framework.clients.data_logger import DataLogger, ask_first, loggers
 from ronda.framework.clients.device import Device
-from ronda.framework.errors import BadValue, CommunicationFailed, NotFound, RondaError, TimedOut
+from ronda.framework.errors import BadValue, CommunicationFailed, TimedOut
 from ronda.framework.scan.analysis.points import Column
 from ronda.shell.displays.changed import change_lines
 from ronda.shell.displays.columns import number_text
@@ -88,7 +88,7 @@ class ArchiveCommands:
             raise BadValue(
                 f'history: takes an attribute such as "samx/Position" with a time such as "2 h", not {what!r}'
             )
-        found = self._first(lambda logger: logger.history(name, "1 h" if since is None else since, until))
+        found = ask_first(self._beamline, lambda logger: logger.history(name, "1 h" if since is None else since, until))
         values = np.array([_number(one) for one in found["value"]], np.float64)
         numbers = bool(np.isfinite(values).any())
         if not found["time"]:
@@ -153,17 +153,6 @@ class ArchiveCommands:
         for failure in failures:
             self._say(f"{failure}; what it knows is not here")
         return answers
-
-    def _first(self, ask: Callable[[DataLogger], Any]) -> Any:
-        """What the first of the loggers says that knows; one that does not answer hides no other."""
-        refused: list[RondaError] = []
-        for logger in loggers(self._beamline):
-            try:
-                return ask(logger)
-            except (NotFound, CommunicationFailed, TimedOut) as error:
-                refused.append(error)
-        away = [error for error in refused if not isinstance(error, NotFound)]
-        raise (away or refused)[0]  # what is away may have it
 
     def _plot(self, name: str, found: dict[str, Any], values: Array) -> None:
         times, held = _steps(found, values)

@@ -12,13 +12,14 @@ from rich.console import Console
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.loop import Loop
-from ronda.framework.errors import BadValue, RondaError
+from ronda.framework.errors import BadValue, NotFound, RondaError
 from ronda.framework.scan.analysis.history import History
 from ronda.framework.scan.analysis.points import Points
 from ronda.framework.scan.analysis.results import Results
 from ronda.shell.displays.loop_plot import loop_plot
 from ronda.shell.displays.picture import save_picture
 from ronda.shell.displays.plot import area_plot, curve_plot
+from ronda.shell.verbs.slow import Ask, is_archived, over_scan
 
 HEIGHT = 18
 """Lines of a plot at most."""
@@ -49,10 +50,12 @@ class PlotCommands:
         history: the scans of the session.
         selection: which counters are looked at.
         console: where they print.
+        ask: asks data loggers.
     """
 
-    def __init__(self, history: History, selection: Selection, console: Console) -> None:
+    def __init__(self, history: History, selection: Selection, console: Console, ask: Ask | None = None) -> None:
         self._history = history
+        self._ask = ask or _nobody
         self._selection = selection
         self._console = console
 
@@ -72,7 +75,8 @@ class PlotCommands:
 
         Args:
             what: counters to plot; without any those of plotselect, else the first of the scan. A number, or a scan,
-                is taken as the scan that is meant.
+                is taken as the scan that is meant; a text such as "oven/Input" as an attribute that a data logger
+                keeps, which alone is drawn over the scan's time.
             scan: its number, -2 for the last but one, a scan, or the path of a file.
             axis: over which; else the first that moved.
         """
@@ -89,7 +93,7 @@ class PlotCommands:
         for counter in points.counters:
             if len(points.axes) == 1:
                 self._say(curve_plot(points.axes[0], counter, width, height, plain=plain))
-                self._say(_told(meant, counter.name, axis))
+                self._say("" if is_archived(counter.name) else _told(meant, counter.name, axis))
             else:
                 x, y = points.axes[:2]
                 self._say(area_plot(x, y, counter, width, height, plain=plain))
@@ -121,6 +125,10 @@ class PlotCommands:
         return self._console.width, height, "utf" not in self._console.encoding.lower()
 
     def _points(self, scan: Results, counters: Sequence[Which], axis: Over) -> Points:
+        archived = [str(one) for one in counters if is_archived(one)]
+        if archived:
+            rest = [one for one in counters if not is_archived(one)]
+            return over_scan(self._ask, scan, archived, rest, axis)
         return scan.points(*(counters or self._selection.of(scan)), axis=axis)
 
     def _meant(self, verb: str, which: Any) -> Results:
@@ -142,6 +150,10 @@ class PlotCommands:
     def _say(self, text: str) -> None:
         if text:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def _nobody(_: object) -> Any:
+    raise NotFound("there is no data logger here, so nobody knows")
 
 
 def _name(counter: Which | None) -> str:

@@ -10,6 +10,7 @@ import gevent
 from rich.console import Console
 
 from ronda.framework.clients.beamline import Beamline
+from ronda.framework.clients.data_logger import ask_first
 from ronda.framework.scan.analysis.history import History
 from ronda.framework.scan.background import Task
 from ronda.framework.scan.measured import Measured
@@ -49,7 +50,7 @@ class ScanCommands:
         self._scans.spawn = _in_greenlet
         selection = Selection()
         self._peaks = PeakCommands(self._scans.history, console, lambda: self._scans.dry is not None, selection)
-        self._plots = PlotCommands(self._scans.history, selection, console)
+        self._plots = PlotCommands(self._scans.history, selection, console, lambda ask: ask_first(beamline, ask))
         beamline.draw = self._plots.draw_loop
 
     @property

@@ -9,11 +9,11 @@ from rich.console import Console
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
-from ronda.framework.clients.data_logger import DataLogger, loggers
+from ronda.framework.clients.data_logger import ask_first, loggers
 from ronda.framework.clients.device import Device
 from ronda.framework.clients.locking import who_we_are
 from ronda.framework.clients.remote import Remote
-from ronda.framework.errors import BadValue, NotAllowed, NotFound, RondaError
+from ronda.framework.errors import BadValue, NotAllowed, NotFound
 from ronda.framework.snapshots.plan import Step, plan
 from ronda.framework.snapshots.present import Each
 from ronda.framework.snapshots.record import Snapshot
@@ -84,7 +84,7 @@ class Snapshots:
 
     def diff(self, old: str, new: str = "now", *devices: Which) -> None:
         """Show what two snapshots have otherwise, or one and now."""
-        found = self._first(lambda logger: logger.compare_snapshots(old, new, _names(devices)))
+        found = ask_first(self._beamline, lambda logger: logger.compare_snapshots(old, new, _names(devices)))
         displays.difference_table(self._console, found, old, new)
 
     def restore(self, name: str, *devices: Which, positions: bool = False, apply: bool = False) -> None:
@@ -112,18 +112,7 @@ class Snapshots:
             displays.outcome_table(self._console, restoring.outcomes)
 
     def _find(self, name: str, devices: Sequence[Which]) -> Snapshot:
-        return self._first(lambda logger: logger.snapshot(name, _names(devices)))  # type: ignore[no-any-return]
-
-    def _first(self, ask: Callable[[DataLogger], Any]) -> Any:
-        """What the first of the loggers says that knows."""
-        refused: RondaError | None = None
-        for logger in loggers(self._beamline):
-            try:
-                return ask(logger)
-            except NotFound as error:
-                refused = refused or error
-        assert refused is not None  # noqa: S101 - there is a logger
-        raise refused
+        return ask_first(self._beamline, lambda logger: logger.snapshot(name, _names(devices)))
 
     def _remote(self, device: str) -> Remote:
         return self._beamline.remote(self._called(device), device)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from ronda.framework.clients.data_logger import DataLogger
 from ronda.framework.clients.remote import Remote
-from ronda.framework.errors import BadValue, NotFound
+from ronda.framework.errors import BadValue, CommunicationFailed, NotFound
 from ronda.framework.tango.names import LoggerCommand
 from ronda.shell.verbs.archive import ArchiveCommands
 
@@ -162,3 +162,33 @@ def test_what_the_archive_began_with_is_told(asking, output):
     commands, _, _ = asking({LoggerCommand.WHAT_CHANGED: answer})
     commands.whatchanged("1 h")
     assert output.getvalue().startswith("the archive begins at ")
+
+
+def test_a_logger_that_does_not_answer_hides_no_other(asking, output, monkeypatch):
+    commands, (first, _), _ = asking({}, {LoggerCommand.HISTORY: history([1.0, 2.0])})
+
+    def away(*_):
+        raise CommunicationFailed("logger: its server does not answer")
+
+    monkeypatch.setattr(first, "command", away)
+    commands.history("samx/position", "2 h")
+    assert "2 readings" in output.getvalue()
+
+
+def test_what_only_a_logger_that_is_away_may_know_is_told_as_its_fault(asking, monkeypatch):
+    commands, (first, _), _ = asking({}, {})
+
+    def away(*_):
+        raise CommunicationFailed("logger: its server does not answer")
+
+    monkeypatch.setattr(first, "command", away)
+    with pytest.raises(CommunicationFailed, match="does not answer"):
+        commands.history("samx/position", "2 h")
+
+
+def test_a_question_leaves_the_time_limit_of_the_client_as_it_was(asking, monkeypatch):
+    limits = []
+    monkeypatch.setitem(PROXY, "set_timeout_millis", limits.append)
+    commands, _, _ = asking({LoggerCommand.HISTORY: history([1.0, 2.0])})
+    commands.history("samx/position", "2 h")
+    assert limits == [30_000, 3000]
