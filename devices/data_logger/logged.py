@@ -84,6 +84,11 @@ class Logged:
         self._filled = clock()
         self._limited_at = -math.inf
 
+    def describe(self, described: Any) -> None:
+        """Its device was started again: it may have another type, or other names of values."""
+        self._type = type_of(described)
+        self._labels = labels_of(described)
+
     # -- what comes of it
 
     def take(self, reading: Any) -> None:
@@ -112,11 +117,7 @@ class Logged:
                 return
             self._error = ""
             if not self._may(now):
-                self.limited += 1
-                self._limited_at = now
-                if self._waiting is None:
-                    self._sink.wait(self)
-                self._waiting = event
+                self._hold_back(event, now)
                 return
             self._waiting = None
             self._store(event)
@@ -126,9 +127,14 @@ class Logged:
         with self._lock:
             now = self._clock()
             self._received = now
-            if sentence != self._error:
-                self._error = sentence
+            if sentence == self._error:
+                return
+            self._error = sentence
+            error = Event(self.name, now, now, type=self._type, kind="error", text=sentence)
+            if self._may(now):
                 self._mark("error", now, sentence)
+            else:
+                self._hold_back(error, now)
 
     def missed(self, sentence: str) -> None:
         """Events were lost on their way: from the last one on something may be missing."""
@@ -163,8 +169,7 @@ class Logged:
                 return True
             if not self._may(self._clock()):
                 return False
-            event, self._waiting = self._waiting, None
-            self._store(event)
+            self._store_waiting()
             return True
 
     def too_fast(self) -> bool:
@@ -173,9 +178,24 @@ class Logged:
 
     # -- with the lock
 
+    def _hold_back(self, event: Event, now: float) -> None:
+        """It comes too fast: the last of those that do is stored as soon as the rate allows."""
+        self.limited += 1
+        self._limited_at = now
+        if self._waiting is None:
+            self._sink.wait(self)
+        self._waiting = event
+
+    def _store_waiting(self) -> None:
+        event, self._waiting = self._waiting, None
+        if event is not None and event.kind == "error":
+            self._mark("error", event.time, event.text)
+        elif event is not None:
+            self._store(event)
+
     def _is_news(self, event: Event) -> bool:
         kept = self._waiting or self._kept
-        if kept is None or self._broken or event.quality != kept.quality:
+        if kept is None or kept.kind != "value" or self._broken or event.quality != kept.quality:
             return True
         if event.time == kept.time and same_value(event.value, kept.value):
             return False  # the same reading again
@@ -203,9 +223,7 @@ class Logged:
         self._sink.put(event)
 
     def _mark(self, kind: Kind, when: float, text: str) -> None:
-        if self._waiting is not None:  # the last value before it is worth more than the rate
-            event, self._waiting = self._waiting, None
-            self._store(event)
+        self._store_waiting()  # the last value before it is worth more than the rate
         when = max(when, self._last_time + AFTER)
         self._last_time, self._broken = when, True
         self._sink.put(Event(self.name, when, self._clock(), type=self._type, kind=kind, text=text))

@@ -99,8 +99,10 @@ class Logger:
         """Nothing to say that its device does not."""
 
     def halt(self) -> None:
-        """The server ends: store what came."""
+        """The server ends: nothing more shall come, then store what came."""
         self._ending.set()
+        for server in list(self._servers.values()):
+            server.end()
         self.compacting.end()
         self.storing.end()
 
@@ -111,8 +113,6 @@ class Logger:
     def close(self) -> None:
         """End, and let go of the archive."""
         self.halt()
-        for server in list(self._servers.values()):
-            server.end()
 
     # -- what its device shows
 

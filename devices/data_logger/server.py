@@ -300,7 +300,9 @@ class Server:
                     device.proxy.unsubscribe_event(one.event)
             one.logged.end("its device has no such attribute any more")
         for name, (each, rule) in there.items():
-            if name not in device.attributes:
+            if name in device.attributes:
+                device.attributes[name].logged.describe(each)
+            else:
                 full = f"{device.known.name}/{name}".lower()
                 device.attributes[name] = _Attribute(self._around.logged(full, each, rule), name)
 

@@ -10,8 +10,11 @@ from pathlib import Path
 
 from ronda.framework.archive import buffer, parquet
 from ronda.framework.archive.buffer import Buffer, File
+from ronda.framework.archive.record import EVERYTHING, Event
 
 LEVELS = ("events", "minute", "hour")
+
+LOST = "events that were not compacted yet were lost with a broken buffer"
 
 ASIDE = "broken"
 """Folder for what is broken: nothing is deleted."""
@@ -81,6 +84,22 @@ def check_files(folder: Path, store: Buffer, *, repair: bool) -> list[Fault]:
     ]
     faults += [_stranger(folder, store, path, repair=repair) for path in sorted(strangers, key=_newest_first)]
     return faults
+
+
+def mark_lost(folder: Path, store: Buffer) -> None:
+    """Say of each attribute that after the last event that is in files something may be missing: the buffer is lost."""
+    files = [folder / file.name for file in store.files("events")]
+    now = time.time()
+    if not files:
+        store.append([Event(EVERYTHING, now, now, kind="gap", text=LOST)])
+        return
+    names = ", ".join(parquet.quoted(path) for path in files)
+    with contextlib.closing(parquet.connect(folder)) as connection:
+        last = connection.execute(
+            f"SELECT attribute, epoch_us(max(time)) FROM read_parquet([{names}]) GROUP BY attribute ORDER BY attribute"
+        ).fetchall()
+    marks = [Event(name, (when + 1) / 1e6, now, kind="gap", text=LOST) for name, when in last if name != EVERYTHING]
+    store.append([*marks, Event(EVERYTHING, now, now, kind="gap", text=LOST)])
 
 
 def _wrong(folder: Path, file: File) -> str:

@@ -25,7 +25,10 @@ DAY = 86_400_000_000
 """A day in µs."""
 
 STEP = 200_000
-"""Rows of the buffer that become files together; they take about 0.5 kB of memory each."""
+"""Rows of the buffer that become files together, at most; they take about 0.5 kB of memory each."""
+
+STEP_BYTES = 64_000_000
+"""Bytes of their values, texts and setpoints, at most, but for one row: spectra are long."""
 
 LARGEST = 50_000_000
 """Rows of a file that is merged no more: larger files would lose what time has sorted."""
@@ -62,10 +65,13 @@ def compact_rows(folder: Path, store: Buffer, older_than: float) -> int:
 
 def _prefix(reader: sqlite3.Connection, until: int) -> list[tuple[int, ...]]:
     """The first events of the buffer, as long as they were received before a time in µs."""
-    rows = reader.execute(f"{buffer.ROWS} ORDER BY e.serial LIMIT ?", (STEP,)).fetchall()
-    for number, row in enumerate(rows):
-        if row[2] + row[3] > until:
-            return rows[:number]
+    rows: list[tuple[int, ...]] = []
+    size = 0
+    for row in reader.execute(f"{buffer.ROWS} ORDER BY e.serial LIMIT ?", (STEP,)):
+        size += sum(len(one) for one in row if isinstance(one, bytes | str))
+        if row[2] + row[3] > until or (rows and size > STEP_BYTES):
+            break
+        rows.append(row)
     return rows
 
 

@@ -61,11 +61,11 @@ def apply(folder: Path, store: Buffer, rules: Sequence[Keep], now: float, clean:
         How many files were written anew or removed.
     """
     count = 0
-    rolled = {file.day for file in store.files("hour")}
+    rolled = {file.day: file.last for file in store.files("hour")}
     for file in store.files():
         age = (now - compaction.day_end(file.day)) / 86400
         if not any(age > rule.days(file.level) for rule in rules) or (
-            file.level == "events" and file.day not in rolled
+            file.level == "events" and file.last > rolled.get(file.day, 0)  # what came late is rolled up before
         ):
             continue
         gone = _too_old(rules, file.level, age)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from pathlib import Path
 
 from ronda.framework.archive import compaction, parquet
@@ -18,8 +19,14 @@ NUMERIC = f"kind = 'value' AND {NUMBER} IS NOT NULL AND NOT isnan({NUMBER})"
 """Readings that are numbers."""
 
 
-def roll_up(folder: Path, store: Buffer, now: float) -> int:
+def roll_up(folder: Path, store: Buffer, now: float, thinned: float = math.inf) -> int:
     """Make the roll-ups of days that are over and have none; or have got more events since, at most every hour.
+
+    Args:
+        folder: of the store.
+        store: its SQLite file.
+        now: seconds since 1970.
+        thinned: age in days beyond which readings go; what comes late then is rolled up at once, and goes too.
 
     Returns:
         How many files were written.
@@ -35,14 +42,17 @@ def roll_up(folder: Path, store: Buffer, now: float) -> int:
         last = max(file.last for file in files)
         for level in LEVELS:
             old = known.get((level, day))
-            if old is None or (last > old.last and now - (folder / old.name).stat().st_mtime > compaction.SETTLED):
+            gone = now - compaction.day_end(day) > thinned * 86400
+            if old is None or (
+                last > old.last and (gone or now - (folder / old.name).stat().st_mtime > compaction.SETTLED)
+            ):
                 _write(folder, store, level, files, old)
                 count += 1
     return count
 
 
 def _write(folder: Path, store: Buffer, level: str, files: list[File], old: File | None) -> None:
-    """Roll up a day; what the old roll-up says of attributes whose readings are gone stays."""
+    """Roll up a day. Of attributes whose readings are gone, what the old roll-up says stays, with what came late."""
     day, last = files[0].day, max(file.last for file in files)
     names = ", ".join(parquet.quoted(folder / file.name) for file in files)
     step = LEVELS[level] * 1_000_000
@@ -54,8 +64,14 @@ def _write(folder: Path, store: Buffer, level: str, files: list[File], old: File
     if old is not None:
         kept = parquet.quoted(folder / old.name)
         query = (
-            f"WITH fresh AS ({query}) SELECT * FROM fresh UNION ALL SELECT * FROM read_parquet({kept}) "
-            "WHERE attribute NOT IN (SELECT attribute FROM fresh)"
+            f"WITH fresh AS ({query}), old AS (SELECT * FROM read_parquet({kept})), "
+            # readings go for a whole day at once: where one interval has less than it had, there are late ones only
+            "gone AS (SELECT DISTINCT attribute FROM old LEFT JOIN fresh USING (attribute, time) "
+            "WHERE coalesce(fresh.count, 0) < old.count) "
+            "SELECT * FROM fresh WHERE attribute NOT IN (SELECT attribute FROM gone) UNION ALL "
+            "SELECT attribute, time, min(low) AS low, max(high) AS high, sum(mean * count) / sum(count) AS mean, "
+            "sum(count)::BIGINT AS count FROM (SELECT * FROM fresh UNION ALL SELECT * FROM old) "
+            "WHERE attribute IN (SELECT attribute FROM gone) GROUP BY attribute, time"
         )
     write(
         folder,

@@ -100,7 +100,8 @@ class Store:
             rows = compaction.compact_rows(self.folder, self._buffer, until)
             merged = compaction.merge_files(self.folder, self._buffer, today)
             thinned = retention.apply(self.folder, self._buffer, self.keep, today, self._clean)
-            rolled = rollup.roll_up(self.folder, self._buffer, today)
+            youngest = min((one.readings for one in self.keep), default=retention.FOREVER)
+            rolled = rollup.roll_up(self.folder, self._buffer, today, youngest)
             thinned += retention.apply(self.folder, self._buffer, self.keep, today, self._clean)
         return Compacted(rows, merged, rolled, thinned)
 
@@ -153,7 +154,11 @@ def check_store(folder: Path, *, repair: bool = False) -> list[Fault]:
             return faults
         with contextlib.closing(Buffer(folder)) as store:
             compaction.sweep(folder, store)
-            return faults + check.check_files(folder, store, repair=repair)
+            found = faults + check.check_files(folder, store, repair=repair)
+        if faults:
+            with contextlib.closing(Buffer(folder)) as store:  # anew: it counts on from what the files have
+                check.mark_lost(folder, store)
+        return found
     finally:
         os.close(lock)
 

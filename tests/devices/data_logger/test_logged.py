@@ -208,3 +208,36 @@ def test_an_invalid_reading_is_kept_without_a_value(rig):
     logged, kept, _ = rig()
     logged.take(reading(None, None, tango.AttrQuality.ATTR_INVALID))
     assert (kept[0].kind, kept[0].value, kept[0].quality) == ("value", None, "INVALID")
+
+
+def test_errors_that_come_too_fast_are_limited_and_the_last_state_is_kept(rig):
+    logged, kept, clock = rig(max_rate=1.0)
+    for number in range(100):
+        clock.now += 0.01
+        logged.failed(f"error {number}")
+    assert len(kept) < 5
+    assert logged.too_fast()
+    clock.now += 2.0
+    assert logged.flush()
+    assert (kept[-1].kind, kept[-1].text) == ("error", "error 99")
+
+
+def test_a_value_after_an_error_that_came_too_fast_is_the_last_state(rig):
+    logged, kept, clock = rig(max_rate=1.0)
+    for number in range(10):
+        clock.now += 0.01
+        logged.failed(f"error {number}")
+        logged.value(1.0, clock.now)
+    clock.now += 2.0
+    logged.flush()
+    assert (kept[-1].kind, kept[-1].value) == ("value", 1.0)
+
+
+def test_an_enumeration_with_other_names_after_a_restart_is_kept_by_these(rig):
+    logged, kept, _ = rig(tango.CmdArgType.DevEnum, labels=["FAST", "SLOW"])
+    logged.take(reading(1))
+    logged.end("its server was ended")
+    logged.describe(SimpleNamespace(data_type=tango.CmdArgType.DevEnum, enum_labels=["OFF", "ON"]))
+    logged.begin()
+    logged.take(reading(1))
+    assert kept.values == ["SLOW", "ON"]

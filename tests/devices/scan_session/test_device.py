@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import getpass
 
 import pytest
 import tango
@@ -53,7 +53,7 @@ def test_a_client_sees_a_scan_pauses_it_lets_it_go_on_and_stops_it(session, scan
     wait_until(lambda: session.state() == tango.DevState.STANDBY, "it is shown as paused")
     wait_until(lambda: scan.state == session.ScanState == "PAUSED", "so it is")
     wait_until(lambda: session.Sentence == scan.sentence, "the reason is told")
-    assert f", process {os.getpid()}" in session.Sentence
+    assert f"paused by {getpass.getuser()}@" in session.Sentence
     assert session.status().startswith(f"session: scan {scan.number} a long one PAUSED at ")
     wait_until(lambda: session.PointsDone == scan.points_done, "all points are counted")
 
@@ -63,7 +63,7 @@ def test_a_client_sees_a_scan_pauses_it_lets_it_go_on_and_stops_it(session, scan
     running.end()
     wait_until(lambda: session.ScanState == "ABORTED", "its end is shown")
     wait_until(lambda: session.state() == tango.DevState.ON, "nothing runs")
-    wait_until(lambda: "stopped by process " in session.Sentence, "the reason is told")
+    wait_until(lambda: f"stopped by {getpass.getuser()}@" in session.Sentence, "the reason is told")
     wait_until(lambda: session.TimeLeft == 0, "no time is left")
 
 

@@ -77,6 +77,20 @@ def test_a_lost_buffer_is_made_anew_from_the_files(folder, how):
     assert count(folder) == 101
 
 
+def test_what_a_lost_buffer_had_lies_in_a_marked_gap(folder):
+    with Store(folder) as store:
+        store.append([Event("a/b/c/x", NOW + 500, NOW + 500, 5.0)])  # not compacted
+    for path in folder.glob("buffer.db*"):
+        path.unlink()
+    check_store(folder, repair=True)
+    with Archive(folder) as archive:
+        last = archive.history("a/b/c/x", NOW - 1e6, NOW + 1e6).time[-1]
+        (before,) = archive.value_at(["a/b/c/x"], float(last))
+        (after,) = archive.value_at(["a/b/c/x"], float(last) + 0.001)
+    assert before.known
+    assert "events that were not compacted yet were lost" in after.reason
+
+
 def test_a_file_whose_events_are_also_elsewhere_is_not_counted_twice(folder):
     file = event_files(folder)[0]
     file.with_name(file.name.replace("-1.parquet", "-7.parquet")).write_bytes(file.read_bytes())

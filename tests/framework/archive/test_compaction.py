@@ -2,9 +2,10 @@ import datetime as dt
 import math
 
 import duckdb
+import numpy as np
 import pytest
 
-from ronda.framework.archive import compaction
+from ronda.framework.archive import compaction, parquet
 from ronda.framework.archive.questions import Archive
 from ronda.framework.archive.record import Event
 from ronda.framework.archive.retention import Keep
@@ -125,6 +126,30 @@ def test_a_late_event_of_a_day_whose_readings_are_gone_does_not_replace_its_roll
         store.compact(now=BEGIN + 4 * DAY)
     with Archive(tmp_path) as archive:
         assert archive.history("a/b/c/x", BEGIN, BEGIN + DAY).rolled == 120
+
+
+def test_what_came_late_for_such_a_day_is_rolled_up_with_what_there_was_before_it_goes_too(tmp_path):
+    with Store(tmp_path, [Keep(readings=2)]) as store:
+        store.append(readings(120))
+        store.compact(now=BEGIN + 4 * DAY)  # rolled up, then the readings go
+        store.append([Event("a/b/c/x", BEGIN + 30.5, BEGIN + 4 * DAY, 1000.0)])
+        store.compact(now=BEGIN + 4 * DAY + 1)
+        (rolled,) = tmp_path.glob("minute/*/*.parquet")
+        rows = duckdb.sql(f"SELECT low, high, mean, count FROM '{rolled}' ORDER BY time").fetchall()
+        assert rows[0] == (0.0, 1000.0, pytest.approx((sum(range(60)) + 1000) / 61), 61)
+        assert rows[1] == (60.0, 119.0, pytest.approx(89.5), 60)
+        assert files(store) == []
+
+
+def test_long_spectra_are_compacted_a_few_at_a_time(store, monkeypatch):
+    monkeypatch.setattr(compaction, "STEP_BYTES", 3 * 8000)
+    loaded = []
+    load = parquet.load
+    monkeypatch.setattr(parquet, "load", lambda connection, rows: (loaded.append(len(rows)), load(connection, rows))[1])
+    store.append([Event("a/b/c/s", BEGIN + n, BEGIN + n, np.full(1000, float(n))) for n in range(10)])
+    store.compact(now=BEGIN)
+    assert sum(loaded) == 10
+    assert max(loaded) <= 3
 
 
 @pytest.mark.parametrize("days", [{"readings": 0}, {"minutes": math.nan}, {"readings": 5, "minutes": 5, "hours": 4}])
