@@ -33,6 +33,16 @@ def _check_template(template: str) -> str:
 Template = Annotated[str, AfterValidator(_check_template)]
 
 
+def _check_attribute(name: str) -> str:
+    device, _, attribute = name.rpartition("/")
+    if not device or not attribute or set(name) & set("*? "):
+        raise ValueError("must be DEVICE/ATTRIBUTE, such as oven/Input")
+    return name
+
+
+Attribute = Annotated[str, AfterValidator(_check_attribute)]
+
+
 class ProposalPaths(Parameters):
     """Where the files of scans go that belong to a proposal; the folders are those of ESRF."""
 
@@ -92,6 +102,14 @@ class WriterParameters(DeviceParameters):
         unit="MB",
         ge=0,
     )
+    slow_control: list[Attribute] = parameter(
+        "Attributes DEVICE/ATTRIBUTE whose archived values over the time of each scan are added to it, in a file of "
+        "their own to which the scan's file leads; the data logger must keep them",
+        default_factory=list,
+    )
+    logger: str = parameter(
+        "Name of the data logger that is asked for them", "", form="a name in YAML, or a Tango name"
+    )
     file_mode: str = parameter(
         "Permissions of the files in octal, such as `0640`; who may read them may enter the folders. Empty leaves the "
         "system's",
@@ -108,6 +126,12 @@ class WriterParameters(DeviceParameters):
         "that runs as root, or with the capabilities for it, can do this. Empty leaves them with the writer",
         "",
     )
+
+    @model_validator(mode="after")
+    def _somebody_to_ask(self) -> WriterParameters:
+        if self.slow_control and not self.logger:
+            raise ValueError("slow_control needs logger, the name of the data logger that keeps these attributes")
+        return self
 
 
 class WriterKind:

@@ -15,6 +15,7 @@ from ronda.devices.driver import Driver
 from ronda.devices.link import Link
 from ronda.devices.redis_of_server import connect_stream
 from ronda.devices.writer.kind import WriterParameters
+from ronda.devices.writer.slow_control import SlowControl
 from ronda.framework.errors import ConfigurationError, RondaError
 from ronda.framework.nexus.datasets import Datasets
 from ronda.framework.nexus.ownership import Ownership
@@ -64,7 +65,13 @@ class Files(Driver):
             minimum_free=int(parameters.minimum_free * 1e6),
             ownership=self._ownership,
             roots=[self._folder("detector_roots", root) for root in parameters.detector_roots],
+            slow=bool(parameters.slow_control),
             closed=self._closed,
+        )
+        self._slow = (
+            SlowControl(name, paths, parameters.slow_control, parameters.logger, log)
+            if parameters.slow_control
+            else None
         )
 
     def connect(self) -> None:
@@ -75,9 +82,13 @@ class Files(Driver):
         """
         self._ownership.require_possible()
         self.writer.start()
+        if self._slow is not None:
+            self._slow.start()
 
     def disconnect(self) -> None:
         """Leave the files so that they can be resumed."""
+        if self._slow is not None:
+            self._slow.end()
         self.writer.stop()
 
     def _folder(self, key: str, told: str) -> Path:
@@ -94,6 +105,8 @@ class Files(Driver):
 
     def _closed(self, progress: Progress) -> None:
         self._log.info("closed", scan=progress.number, file=progress.file)
+        if self._slow is not None:
+            self._slow.closed(progress)
 
 
 class WriterDevice(RondaDevice):

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import h5py
@@ -42,6 +43,8 @@ SHORT_META_BLOCK_BYTES = 1 << 20
 
 SHORT_SCAN = 1000
 """Points of a scan that has at most that many chunks in each channel."""
+
+EMPTY: Mapping[str, tuple[str, str]] = MappingProxyType({})
 
 MESSAGE_BYTES = 1000
 """The longest sentence about the end of a scan that is kept."""
@@ -99,12 +102,14 @@ class ScanFile:
         *,
         minimum_free: int = 0,
         give: Callable[[Path], None] = lambda _: None,
+        links: Mapping[str, tuple[str, str]] = EMPTY,
     ) -> ScanFile:
         """Build the whole tree beside the path and give it its name when it is readable.
 
         Args:
             minimum_free: bytes that must stay free on the disk.
             give: sets mode and group of the new file.
+            links: to other files that the entry has, file and path in it by name; they may come later.
 
         Raises:
             DiskFull: there is no room for it.
@@ -121,6 +126,8 @@ class ScanFile:
             layout = nexus_layout(identifier, number, description)
             build(file, layout, description, path)
             note_writer(file[entry_name(number)], description)
+            for name, place in links.items():
+                file[entry_name(number)][name] = h5py.ExternalLink(*place)
             made = cls(part, file, number, description, minimum_free)
             made._reserve.ensure(made._first_room())
             give(part)

@@ -23,6 +23,7 @@ from ronda.framework.nexus.layout import entry_names
 from ronda.framework.nexus.ownership import Ownership
 from ronda.framework.nexus.paths import Paths, clean
 from ronda.framework.nexus.scan_frames import ScanFrames, describe_losses, sort_losses
+from ronda.framework.nexus.slow import links as slow_links
 from ronda.framework.nexus.structure import CLOSED
 from ronda.framework.stream import Block, Cursor, NeverWillBe, NoLongerInMemory, Scan, ScanGone, State
 from ronda.framework.stream.answers import Hole
@@ -81,6 +82,7 @@ class Orders:
         minimum_free: bytes that must stay free on the disk.
         ownership: mode and group of the files.
         roots: the data roots below which detectors' own files lie.
+        slow: whether files lead to what was archived during the scan.
     """
 
     paused: threading.Event = field(default_factory=threading.Event)
@@ -89,6 +91,7 @@ class Orders:
     minimum_free: int = 0
     ownership: Ownership = field(default_factory=Ownership)
     roots: Sequence[Path] = ()
+    slow: bool = False
 
 
 class Saving:
@@ -158,7 +161,13 @@ class Saving:
             self._orders.ownership.make_folder(path.parent, self._paths.root.resolve(), description)
             self._frames.open(path)
             self._file = ScanFile.create(
-                path, self._scan.identifier, self._scan.number, description, minimum_free=minimum, give=self._give
+                path,
+                self._scan.identifier,
+                self._scan.number,
+                description,
+                minimum_free=minimum,
+                give=self._give,
+                links=slow_links(path, self._scan.number) if self._orders.slow else {},
             )
         self._written = dict(self._file.positions)
         self.progress.points = dict(self._file.positions)

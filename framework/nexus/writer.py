@@ -68,6 +68,7 @@ class Writer:
         minimum_free: bytes that must stay free on the disk.
         ownership: mode and group of the files; the system's if None.
         roots: further data roots, below which detectors write their own files.
+        slow: whether files lead to what was archived during the scan.
         closed: called with the progress of each scan whose file was closed for good.
     """
 
@@ -79,12 +80,15 @@ class Writer:
         minimum_free: int = 0,
         ownership: Ownership | None = None,
         roots: Sequence[Path] = (),
+        slow: bool = False,
         closed: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self._connect = connect
         self._paths = paths
         self._closed = closed
-        self._orders = Orders(minimum_free=minimum_free, ownership=ownership or Ownership(), roots=[paths.root, *roots])
+        self._orders = Orders(
+            minimum_free=minimum_free, ownership=ownership or Ownership(), roots=[paths.root, *roots], slow=slow
+        )
         self._open: dict[str, _Job] = {}
         self._finished: deque[Progress] = deque(maxlen=REMEMBERED)
         self._ignored: set[str] = set()
