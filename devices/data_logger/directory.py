@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
+
+import tango
 
 from ronda.devices.data_logger.rules import Known
 from ronda.framework.host.entries import CONFIGURATION, LAST_POSITION, REGULATION, RUNTIME_SETTINGS
@@ -30,6 +35,53 @@ def known_devices(database: Any) -> list[Known]:
         Known(name.lower(), alias, tango_class, server, exported == "1")
         for name, alias, tango_class, server, exported in _rows(database, query, 5)
     ]
+
+
+class RunningServers:
+    """Which servers run, by the Tango database: it is asked once for all that follow one. Any thread."""
+
+    def __init__(self, database: Callable[[], Any], fresh: float) -> None:
+        """Nothing is asked yet.
+
+        Args:
+            database: makes a client of the Tango database.
+            fresh: seconds for which an answer, or that there was none, counts.
+        """
+        self._make = database
+        self._fresh = fresh
+        self._lock = threading.Lock()
+        self._database: Any = None
+        self._asked = -math.inf
+        self._found: dict[str, tuple[str, str]] = {}
+        self._failed: tango.DevFailed | None = None
+
+    def process_of(self, server: str) -> tuple[str, str] | None:
+        """Which process a server is, its number and when it was started; None if it does not run.
+
+        Raises:
+            tango.DevFailed: the database does not answer.
+        """
+        with self._lock:
+            if time.monotonic() - self._asked >= self._fresh:
+                self._ask()
+                self._asked = time.monotonic()
+            if self._failed is not None:
+                raise self._failed
+            return self._found.get(server.lower())
+
+    def _ask(self) -> None:
+        query = "SELECT name, exported, pid, started FROM device WHERE class = 'DServer'"
+        try:
+            if self._database is None:
+                self._database = self._make()
+            self._found = {
+                name.partition("/")[2].lower(): (pid, started)
+                for name, exported, pid, started in _rows(self._database, query, 4)
+                if exported == "1"
+            }
+            self._failed = None
+        except tango.DevFailed as failed:
+            self._database, self._failed = None, failed
 
 
 def configurations(database: Any, devices: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -15,12 +15,12 @@ import tango
 from ronda.devices.data_logger import facility
 from ronda.devices.data_logger.buffered import last_times, newest
 from ronda.devices.data_logger.compacting import Compacting
-from ronda.devices.data_logger.directory import configurations, known_devices
+from ronda.devices.data_logger.directory import RunningServers, configurations, known_devices
 from ronda.devices.data_logger.facility import place_of
 from ronda.devices.data_logger.logged import Logged
 from ronda.devices.data_logger.parameters import DataLoggerParameters, LoggedParameters
 from ronda.devices.data_logger.rules import Known, Rules
-from ronda.devices.data_logger.server import Server, Surroundings, by_server
+from ronda.devices.data_logger.server import LOOK, Server, Surroundings, by_server
 from ronda.devices.data_logger.storing import Storing
 from ronda.framework.archive.hdbpp.store import FacilityStore
 from ronda.framework.archive.record import EVERYTHING, Event
@@ -73,6 +73,7 @@ class Logger:
         self._parameters = parameters
         self._log = log
         self._rules = Rules(parameters, own)
+        self._around = Surroundings(self._rules, RunningServers(tango.Database, LOOK / 2), str, self._logged)
         self._servers: dict[str, Server] = {}
         self._nothing: list[str] = []
         self.known: list[Known] = []
@@ -191,10 +192,10 @@ class Logger:
         servers = by_server(chosen)
         for name in [name for name in self._servers if name not in servers]:
             self._servers.pop(name).end()
-        around = Surroundings(self._rules, tango.Database, str, self._logged)
+        self._around.count = len(servers)
         for name, its in servers.items():
             if name not in self._servers:
-                self._servers[name] = Server(name, around, self._log)
+                self._servers[name] = Server(name, self._around, self._log)
             self._servers[name].want(its)
         self._nothing = self._rules_without_devices(devices)
         if self._parameters.configuration and time.monotonic() >= self._looked:

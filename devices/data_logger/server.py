@@ -11,6 +11,7 @@ from typing import Any
 
 import tango
 
+from ronda.devices.data_logger.directory import RunningServers
 from ronda.devices.data_logger.logged import Logged
 from ronda.devices.data_logger.parameters import LoggedParameters
 from ronda.devices.data_logger.rules import Known, Rules
@@ -19,7 +20,10 @@ from ronda.framework.tango.errors import from_dev_failed
 from ronda.framework.tango.values import is_kept
 
 LOOK = 0.5
-"""Seconds between two looks whether the server is the same one and answers."""
+"""Seconds between two looks whether the server is the same one and answers; more where there are many."""
+
+LOOKS = 400.0
+"""Looks in a second of all that follow one server each, at most."""
 
 FIRST_RETRY, LAST_RETRY = 0.5, 10.0
 """Seconds until what could not be had is tried again: doubled from the first to the last."""
@@ -50,7 +54,8 @@ class Surroundings:
 
     Attributes:
         rules: what is kept.
-        database: makes a client of the Tango database.
+        running: tells which servers run.
+        count: how many servers are followed.
         address: of a device from its name, with the database's.
         logged: makes the object that keeps an attribute.
     """
@@ -58,12 +63,13 @@ class Surroundings:
     def __init__(
         self,
         rules: Rules,
-        database: Callable[[], Any],
+        running: RunningServers,
         address: Callable[[str], str],
         logged: Callable[[str, Any, LoggedParameters], Logged],
     ) -> None:
         self.rules = rules
-        self.database = database
+        self.running = running
+        self.count = 1
         self.address = address
         self.logged = logged
 
@@ -122,7 +128,6 @@ class Server:
         self._alive = time.time()  # its last sign of life
         self._silent = False  # the Tango library misses its heartbeat
         self._reason = "is being looked for"
-        self._database: Any = None
         self._admin: Any = None
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"logger {name}", daemon=True)
@@ -201,15 +206,13 @@ class Server:
             for one in device.attributes.values()
             if one.polled and self._up
         ]
-        return max(0.02, min([LOOK, *due]))
+        return max(0.02, min([max(LOOK, self._around.count / LOOKS), *due]))
 
     def _look_whether_it_runs(self) -> None:
         """Compare the server with the one that was there, and see whether it answers."""
         identity = self._identity
-        try:
-            identity = self._found()
-        except tango.DevFailed:
-            self._database = None  # it is away; the ping tells what there is to know
+        with contextlib.suppress(tango.DevFailed):  # the database is away; the ping tells what there is to know
+            identity = self._around.running.process_of(self.name)
         if self._up and identity != self._identity:
             self._lose("was started again" if identity else "was ended")
         if self._up and self._silent:
@@ -230,13 +233,6 @@ class Server:
         self._alive, self._reason = time.time(), ""
         if not self._up:
             self._up, self._silent = True, False
-
-    def _found(self) -> tuple[Any, ...] | None:
-        """Which process the server is, by the Tango database; None if it does not run."""
-        if self._database is None:
-            self._database = self._around.database()
-        found = self._database.get_device_info(f"dserver/{self.name}")
-        return (found.pid, found.started_date) if found.exported else None
 
     def _proxy(self, device: str) -> Any:
         proxy = tango.DeviceProxy(self._around.address(device))
