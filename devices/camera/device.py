@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import tango
 
-from ronda.devices.camera.analysis import NOWHERE, beam_position, region_statistics
+from ronda.devices.camera.analysis import region_statistics
 from ronda.devices.camera.contract import Camera, Capabilities, Setup
 from ronda.devices.detector import DetectorDevice, Reading
 from ronda.devices.device import attribute
 from ronda.devices.measurement import Measurement, OwnChannel
 from ronda.framework.errors import BadValue, Busy, HardwareFault, NotReady, OutOfRange
+from ronda.framework.kernels.beam import NOWHERE, beam_position
 from ronda.framework.tango.names import CameraAttribute
 
 IMAGE = "image"

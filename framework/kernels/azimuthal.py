@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,8 +27,8 @@ class Integrated:
     Attributes:
         radial: middle of the radial bins, in the unit of the integrator.
         azimuthal: middle of the azimuthal bins, in degrees; None in one dimension.
-        intensity: (Σ parts · (raw − dark)) / norm, in counts of a pixel at normal incidence; NaN in bins without pixels.
-        sigma: its standard deviation by counting statistics, √(Σ parts² · raw) / norm.
+        intensity: (Σ parts · (raw − dark)) / norm, in counts of a pixel at normal incidence; NaN in bins without
+        pixels. sigma: its standard deviation by counting statistics, √(Σ parts² · raw) / norm.
         signal: Σ parts · (raw − dark), in counts.
         norm: Σ parts · flat · solid angle · polarisation.
         count: Σ parts, in pixels.
@@ -47,8 +46,8 @@ class Integrated:
 class Integrator:
     """Integrates frames of one shape and dtype; not for several threads at a time, give each its own.
 
-    Formulas are those of pyFAI (J. Kieffer et al., J. Synchrotron Rad. 32 (2025); its `integrate1d_ng`): corrections
-    are summed as a norm of their own and do not weight the counts. As both sums of corrections are known
+    Formulas are those of pyFAI (G. Ashiotis et al., J. Appl. Cryst. 48 (2015) 510, and its `integrate1d_ng`): the
+    corrections are summed as a norm of their own and do not weight the counts. As both sums of corrections are known
     before the frame, a frame costs one addition for each pixel, or for each part of a pixel.
     """
 
@@ -213,22 +212,25 @@ def _histogram(
     for r in range(rows):
         values, bins = frame[r], table[r]
         if checked:
-            bad = 0
-            for c in range(columns):
-                good = (values[c] >= least) & (values[c] <= most)
-                clean[c] = values[c] if good else nothing
-                bad += not good
-            if bad:
+            for begin in range(0, columns, 64):  # many values are compared at a time, and seldom looked at one by one
+                end = min(begin + 64, columns)
+                bad = 0
+                for c in range(begin, end):
+                    good = (values[c] >= least) & (values[c] <= most)
+                    clean[c] = values[c] if good else nothing
+                    bad += not good
+                if bad == 0:
+                    continue
                 if not any_lost:
                     lost[:] = 0
                     any_lost = True
-                for c in range(columns):
+                for c in range(begin, end):
                     b = bins[c]
                     if not ((values[c] >= least) & (values[c] <= most)) and b < lost.shape[1]:
                         lost[0, b] += norm[r * columns + c]
                         lost[1, b] += dark[r * columns + c]
                         lost[2, b] += 1
-                values = clean
+            values = clean
         whole = columns // 4 * 4
         for c in range(0, whole, 4):
             work0[bins[c]] += values[c]

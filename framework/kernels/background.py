@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ronda.framework.errors import BadValue
 from ronda.framework.kernels.compiling import REASSOCIATE, kernel
-from ronda.framework.kernels.frames import Array, Floats, Frames, told
+from ronda.framework.kernels.frames import Array, Floats, Frames
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def rings_around(shape: Sequence[int], x: float, y: float, width: float = 1.0) -
     """
     if not width > 0:
         raise BadValue(f"rings: their width is {width:g} pixels, it must be above 0")
-    return np.hypot(np.arange(shape[0])[:, None] - y, np.arange(shape[1])[None, :] - x).__truediv__(width).astype(int)
+    radius: Floats = np.hypot(np.arange(shape[0])[:, None] - y, np.arange(shape[1])[None, :] - x)
+    return (radius / width).astype(np.int64)
 
 
 class RadialBackground:
@@ -53,7 +54,7 @@ class RadialBackground:
     In each round values further from the mean than `clip` standard deviations (both of the round before, in the first
     those of all valid values) are left out; a value that is near the new mean counts again. This ends when nothing
     changes, or after `rounds`. (A. Barty et al., J. Appl. Cryst. 47 (2014) 1118; J. Kieffer et al., J. Appl. Cryst. 58
-    (2025), who clip to both sides.)
+    (2025) 138, who clip to both sides.)
 
     Values are first put in the order of the rings, each ring one after the other: then all rounds, and the search for
     what stands out, compare many values at a time.
@@ -168,9 +169,9 @@ def _clip(
             if number == 0:
                 break
             reach = clip * np.sqrt(variance)
-            down, up = mean - reach, mean + reach
+            down, up = float(mean - reach), float(mean + reach)
             if whole:
-                down, up = np.ceil(down), np.floor(up)
+                down, up = float(np.ceil(down)), float(np.floor(up))
             new_low = least if down <= least else values.dtype.type(down)
             new_high = most if up >= most else values.dtype.type(up)
             if new_low == low and new_high == high:

@@ -50,7 +50,7 @@ class Kernel(Generic[P, R]):
         try:
             return make(function)
         except RuntimeError:  # numba found no folder for it
-            numba.config.CACHE_DIR = str(private_folder())
+            numba.config.CACHE_DIR = str(private_folder())  # type: ignore[attr-defined]
             return make(function)
 
     def _with_compiled_names(self) -> FunctionType:

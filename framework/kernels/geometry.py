@@ -188,7 +188,9 @@ def _from_lines(path: Path, found: dict[str, str], shape: Sequence[int] | None) 
     name = found.get("detector", "the detector")
     spline = detector.get("splineFile") or found.get("splinefile", "None")
     if spline not in (None, "None", "none", ""):
-        raise BadValue(f"{path}: {name} is distorted ({spline}); only flat detectors are computed, correct frames first")
+        raise BadValue(
+            f"{path}: {name} is distorted ({spline}); only flat detectors are computed, correct frames first"
+        )
     if found.get("parallax", "False") == "True":
         raise BadValue(f"{path}: parallax is not corrected here; calibrate without it")
     if None in sizes:
@@ -204,7 +206,17 @@ def _from_lines(path: Path, found: dict[str, str], shape: Sequence[int] | None) 
     pixel1, pixel2 = (float(size) for size in sizes if size is not None)
     sides = (int(told_shape[0]), int(told_shape[1]))
     return Geometry(
-        distance, *numbers.values(), wavelength=length, pixel1=pixel1, pixel2=pixel2, shape=sides, orientation=orientation
+        distance=distance,
+        poni1=numbers["poni1"],
+        poni2=numbers["poni2"],
+        rot1=numbers["rot1"],
+        rot2=numbers["rot2"],
+        rot3=numbers["rot3"],
+        wavelength=length,
+        pixel1=pixel1,
+        pixel2=pixel2,
+        shape=sides,
+        orientation=orientation,
     )
 
 

@@ -49,11 +49,17 @@ class PeakFinder:
 
     A pixel stands out if it is more than `snr` standard deviations, and more than `threshold`, above its ring's
     background. Those that touch, also by a corner, are a peak, if there are `pixels` of them. (A. Barty et al.,
-    J. Appl. Cryst. 47 (2014) 1118; unlike there the background under a peak is that of its ring, not of its surroundings.)
+    J. Appl. Cryst. 47 (2014) 1118; unlike there the background under a peak is that of its ring, not of its
+    surroundings.)
     """
 
     def __init__(
-        self, background: RadialBackground, *, snr: float = 6.0, threshold: float = 0.0, pixels: tuple[int, int] = (2, 200)
+        self,
+        background: RadialBackground,
+        *,
+        snr: float = 6.0,
+        threshold: float = 0.0,
+        pixels: tuple[int, int] = (2, 200),
     ) -> None:
         """Prepare and compile.
 
@@ -69,7 +75,9 @@ class PeakFinder:
         if not snr >= 0 or not threshold >= 0:
             raise BadValue(f"peaks: snr {snr:g} and threshold {threshold:g} must not be below 0")
         if not 1 <= pixels[0] <= pixels[1]:
-            raise BadValue(f"peaks: from {pixels[0]} to {pixels[1]} pixels is no range; give the lower one first, from 1")
+            raise BadValue(
+                f"peaks: from {pixels[0]} to {pixels[1]} pixels is no range; give the lower one first, from 1"
+            )
         self.background = background
         self.snr, self.threshold, self.pixels = float(snr), float(threshold), pixels
         self._standing = Standing(background)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ronda.framework.errors import BadValue, OutOfRange
+from ronda.framework.errors import OutOfRange
 from ronda.framework.kernels.compiling import REASSOCIATE, kernel
 from ronda.framework.kernels.frames import Array, Floats, Frames
 
@@ -56,7 +56,7 @@ class Box:
 
 
 class Regions:
-    """Statistics of regions, prepared for frames of one shape and dtype; one for each thread is not needed.
+    """Statistics of regions, prepared for frames of one shape and dtype; may serve several threads at a time.
 
     Per region: number of valid pixels n, sum Σv, mean Σv/n, standard deviation of the population √(Σ(v−mean)²/n), least
     and largest value. Each row's are joined with those before (T. F. Chan, G. H. Golub, R. J. LeVeque, Am. Stat. 37
@@ -108,17 +108,6 @@ class Regions:
         careful = limits.checked or self._masked
         _regions(self.frames.take(frame), self._boxes, self._bad, careful, limits.least, limits.most, out)
         return out
-
-
-def region_statistics(region: Any) -> dict[str, float]:
-    """Statistics of a whole array of two dimensions, by name as STATISTICS; see `Regions`.
-
-    Raises:
-        BadValue: it has not two dimensions, or another dtype than `frames.DTYPES`.
-    """
-    frame = np.asarray(region)
-    found = Regions(frame.shape, frame.dtype, [Box.all(frame.shape)] if frame.ndim == 2 else [])(frame)[0]
-    return dict(zip(STATISTICS, found.tolist(), strict=True))
 
 
 @kernel(fastmath=REASSOCIATE)

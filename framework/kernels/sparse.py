@@ -42,8 +42,8 @@ class Sparsifier:
 
     Kept as they were are pixels more than `cutoff` standard deviations above the background of their ring, and those
     whose value is outside of the limits (saturated, dead, NaN), for nothing tells them; the others are told by the
-    ring's mean and deviation alone, which loses them. Pixels of no ring are lost. (J. Kieffer et al., J. Appl. Cryst. 58
-    (2025): pyFAI's sparsify-Bragg.)
+    ring's mean and deviation alone, which loses them. Pixels of no ring are lost. (J. Kieffer et al., J. Appl. Cryst.
+    58 (2025) 138: pyFAI's sparsify-Bragg.)
     """
 
     def __init__(self, background: RadialBackground, *, cutoff: float = 5.0) -> None:

@@ -57,7 +57,9 @@ class Grid:
         return np.where(inside, np.minimum(np.where(inside, place, 0).astype(np.int64), self.bins - 1), -1)
 
 
-def boxes(radial: Grid, azimuthal: Grid | None, good: Array, centre: tuple[Floats, Floats], reach: tuple[Any, Any]) -> Parts:
+def boxes(
+    radial: Grid, azimuthal: Grid | None, good: Array, centre: tuple[Floats, Floats], reach: tuple[Any, Any]
+) -> Parts:
     """Split each pixel as the box around its corners.
 
     Args:
@@ -80,7 +82,9 @@ def boxes(radial: Grid, azimuthal: Grid | None, good: Array, centre: tuple[Float
         rows = azimuthal.bins
         turn = 360.0 * azimuthal.bins / (azimuthal.high - azimuthal.low)
     flags = np.ascontiguousarray(good.ravel())
-    return _filled(r.size, rows * radial.bins, lambda *out: _boxes(low, high, below, above, flags, radial.bins, rows, turn, *out))
+    return _filled(
+        r.size, rows * radial.bins, lambda *out: _boxes(low, high, below, above, flags, radial.bins, rows, turn, *out)
+    )
 
 
 def polygons(radial: Grid, good: Array, corners: tuple[Floats, Floats]) -> Parts:

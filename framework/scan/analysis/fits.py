@@ -115,8 +115,9 @@ def fit(
     *,
     counts: bool = False,
     units: tuple[str, str] = ("", ""),
+    start: Mapping[str, float] | None = None,
 ) -> Fit:
-    """Fit a shape; its start values come from the curve itself.
+    """Fit a shape; its start values come from the curve itself, unless they are given.
 
     Args:
         curve: what is fitted.
@@ -124,6 +125,7 @@ def fit(
         background: one of BACKGROUNDS.
         counts: whether y are counts, whose variance is their number; else all points have the same weight.
         units: of x and y.
+        start: where to begin: parameters by name, such as those of the fit of fewer points.
 
     Raises:
         BadValue: there is no such shape or background, too few points, no signal, or the fit does not converge.
@@ -137,6 +139,8 @@ def fit(
 
     middle = float(curve.x.mean())
     model, parameters = _model(lmfit, curve, shape, background, middle)
+    for name, value in (start or {}).items():
+        parameters[name].set(value=value)
     free = len(parameters)
     if len(curve.x) <= free:
         raise BadValue(f"{curve.who}: {len(curve.x)} points do not tell {free} parameters of {shape}; measure more")
