@@ -95,7 +95,7 @@ class RadialBackground:
         flat = np.where(self.frames.mask(mask), -1, numbers).ravel().astype(np.int64)
         order = np.argsort(flat, kind="stable")
         order = order[np.count_nonzero(flat < 0) :]
-        self.rings = max(int(flat.max(initial=-1)) + 1, 1)
+        self.rings = max(int(numbers.max(initial=-1)) + 1, 1)
         self.ring = flat
         self.order = order.astype(np.uint32)
         """The pixels in the order of rings."""
@@ -144,7 +144,7 @@ def _inside(part: Array, low: Any, high: Any, base: float) -> tuple[int, float, 
     for at in range(part.size):
         value = part[at]
         good = (value >= low) & (value <= high)
-        distance = np.float64(value if good else nothing) - base
+        distance: Any = np.float64(value if good else nothing) - base
         distance = distance if good else 0.0
         total += distance
         squares += distance * distance
@@ -169,6 +169,7 @@ def _clip(
             if number == 0:
                 break
             reach = clip * np.sqrt(variance)
+            reach += 1e-12 * (reach + abs(mean))  # rounding does not throw out what is just on the limit
             down, up = float(mean - reach), float(mean + reach)
             if whole:
                 down, up = float(np.ceil(down)), float(np.floor(up))
@@ -177,5 +178,8 @@ def _clip(
             if new_low == low and new_high == high:
                 break
             low, high = new_low, new_high
-            number, mean, variance = _inside(part, low, high, mean)
+            before = mean
+            number, mean, variance = _inside(part, low, high, before)
+            if number and (mean - before) ** 2 > 100 * variance:  # counted from too far: digits were lost
+                number, mean, variance = _inside(part, low, high, mean)
         means[ring], deviations[ring], counts[ring] = mean, np.sqrt(variance), number

@@ -161,6 +161,8 @@ def _background(values: Array) -> tuple[float, float]:
 
 def _window(along_x: Floats, along_y: Floats, deviation: float) -> tuple[slice, slice] | None:
     """Rows and columns around the spot, from profiles above the background; None without a spot."""
+    if math.isnan(deviation):  # no pixel counts
+        return None
     x = _around_peak(along_x, SIGNIFICANT * deviation * math.sqrt(along_y.size))
     y = _around_peak(along_y, SIGNIFICANT * deviation * math.sqrt(along_x.size))
     return None if x is None or y is None else (y, x)
