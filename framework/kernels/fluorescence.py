@@ -128,12 +128,13 @@ class RegionSums:
         view = np.require(given, self.dtype, ["C", "A"]).view()
         view.flags.writeable = False
         out = np.empty((len(given), len(self._regions)))
-        _sums(view, weights, self._regions, out)
+        zero = np.float64(0) if self.dtype.kind == "f" else np.int64(0)
+        _sums(view, weights, self._regions, zero, out)
         return out
 
 
 @kernel(fastmath=REASSOCIATE)
-def _sums(spectra: Array, factors: Array, regions: Array, out: Array) -> None:
+def _sums(spectra: Array, factors: Array, regions: Array, zero: Any, out: Array) -> None:
     points, elements, _ = spectra.shape
     for point in range(points):
         for region in range(regions.shape[0]):
@@ -142,9 +143,10 @@ def _sums(spectra: Array, factors: Array, regions: Array, out: Array) -> None:
             for element in range(elements):
                 if not np.isfinite(factors[point, element]):
                     continue
-                counts = 0.0
-                for channel in range(regions[region, 0], regions[region, 1]):
-                    counts += spectra[point, element, channel]
+                counts = zero
+                part = spectra[point, element, regions[region, 0] : regions[region, 1]]
+                for channel in range(part.size):
+                    counts += part[channel]
                 total += factors[point, element] * counts
                 taken += 1
             out[point, region] = total * (elements / taken) if taken else np.nan

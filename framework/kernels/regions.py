@@ -106,12 +106,15 @@ class Regions:
         out = np.empty((len(self.boxes), len(STATISTICS)))
         limits = self._limits
         careful = limits.checked or self._masked
-        _regions(self.frames.take(frame), self._boxes, self._bad, careful, limits.least, limits.most, out)
+        zero = self.frames.sum_dtype.type(0)
+        _regions(self.frames.take(frame), self._boxes, self._bad, careful, limits.least, limits.most, zero, out)
         return out
 
 
 @kernel(fastmath=REASSOCIATE)
-def _regions(frame: Array, boxes: Array, bad: Array, careful: bool, least: Any, most: Any, out: Array) -> None:
+def _regions(
+    frame: Array, boxes: Array, bad: Array, careful: bool, least: Any, most: Any, zero: Any, out: Array
+) -> None:
     masked = bad.size > 0
     nothing = least - least
     for region in range(boxes.shape[0]):
@@ -126,7 +129,7 @@ def _regions(frame: Array, boxes: Array, bad: Array, careful: bool, least: Any, 
         good = np.empty(width, np.bool_)
         for r in range(y, y + height):
             row = frame[r, x : x + width]
-            part = row[:0].sum()
+            part = zero
             number = width
             if careful:
                 number = 0
