@@ -83,7 +83,7 @@ class Newest:
         """
         now = round(time.time() * 1e6)
         try:
-            _, rows = self._source.rows([attribute], now - RECENT * 1_000_000, now + RECENT * 1_000_000, ("value",))
+            rows = self._source.rows([attribute], now - RECENT * 1_000_000, now + RECENT * 1_000_000, ("value",)).rows
         except RondaError:
             self._source.close()
             raise

@@ -136,11 +136,8 @@ def trouble(health: Health, logger: Logger, before: Health, minimum_free: float)
         return f"values wait {health.lag:.0f} s for the disk"
     if health.disk_free < minimum_free:
         return f"the disk of {logger.storing.folder} has {health.disk_free / 1e6:.0f} MB left"
-    behind = logger.behind()
-    if logger.compacting.error:
-        return logger.compacting.error
-    if behind > LAG_LIMIT:
-        return f"values wait {behind:.0f} s for {logger.place}"
+    if behind := logger.behind(LAG_LIMIT):
+        return behind
     if health.self_test.startswith(("failed", "the archive")):
         return f"the self-test {health.self_test}"
-    return logger.problem
+    return logger.compacting.error or logger.problem

@@ -142,10 +142,19 @@ class Logger:
         """
         return newest(self.storing.folder, attribute) if self.place is None else self._newest.value(attribute)
 
-    def behind(self) -> float:
-        """For how long the oldest event waits for the database, in s; 0 without one."""
+    def behind(self, limit: float) -> str:
+        """What is wrong with the way to the database, as a clause; empty if nothing is, or there is none.
+
+        Args:
+            limit: seconds for which events may wait for it.
+        """
         store = self.storing.store
-        return float(store.behind) if isinstance(store, FacilityStore) else 0.0
+        if not isinstance(store, FacilityStore):
+            return ""
+        if self.compacting.error:
+            return f"{self.compacting.error}; {store.waiting()}"
+        late = store.behind
+        return f"values wait {late:.0f} s for {self.place}; {store.waiting()}" if late > limit else ""
 
     def full_name(self, device: str) -> str:
         """The Tango name behind an alias, in lower case; any other name as it is."""

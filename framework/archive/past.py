@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ronda.framework.archive import compaction, parquet
+from ronda.framework.archive.hdbpp.thinning import Thinned
 from ronda.framework.archive.reading import BUFFERED, EVENT, LATER, Reader, View, event
 from ronda.framework.archive.record import BREAKS, EVERYTHING, Event, device_of
 from ronda.framework.archive.rollup import LEVELS, NUMBER, NUMERIC
@@ -83,6 +84,7 @@ def history(reader: Reader, attribute: str, since: float, until: float, points: 
     def answer(view: View) -> History:
         span = (attribute, start, stop)
         numbers, words = view.fetch(f"SELECT count({NUMBER}), count(*) FROM events WHERE {READING}", *span)[0]
+        words += view.left_out
         numeric = numbers > 0 or not words
         breaks = _breaks(view, *span)
         rolled = _rolled(view, *span) if numeric else ""
@@ -104,7 +106,8 @@ def history(reader: Reader, attribute: str, since: float, until: float, points: 
 
     # whole days are looked at: only one without any readings of it may have had them removed
     first, last = start // compaction.DAY * compaction.DAY, (stop // compaction.DAY + 1) * compaction.DAY - 1
-    return reader.question(answer, (attribute, device_of(attribute), EVERYTHING), first, last)
+    thinned = None if points is None else Thinned(attribute, start, stop, points)
+    return reader.question(answer, (attribute, device_of(attribute), EVERYTHING), first, last, thinned=thinned)
 
 
 def _breaks(view: View, attribute: str, start: int, stop: int) -> list[Event]:
@@ -184,7 +187,7 @@ def _numbers(
     if rolled:
         source += f" UNION ALL SELECT t, low, high, mean, 1 AS rolled, '' AS file, 0 AS row FROM ({rolled})"
     count = view.fetch(f"SELECT count(*) FROM ({source})", *span)[0][0]
-    if points is None or count <= points:
+    if points is None or count + view.left_out <= points:
         found = view.numbers(f"SELECT t, mean, rolled FROM ({source}) ORDER BY t, file, row", *span)
         return (
             _plain_array(found["t"], np.float64),

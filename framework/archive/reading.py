@@ -19,6 +19,7 @@ from ronda.framework.archive import buffer, coding, parquet
 from ronda.framework.archive.buffer import File
 from ronda.framework.archive.hdbpp.place import remembered
 from ronda.framework.archive.hdbpp.source import Source
+from ronda.framework.archive.hdbpp.thinning import Thinned
 from ronda.framework.archive.record import Event, Value
 from ronda.framework.errors import NotFound, ServiceFailed
 
@@ -46,10 +47,12 @@ class View(NamedTuple):
     Attributes:
         ask: puts a query with parameters.
         rolled: files of roll-ups, each with its level and day.
+        left_out: readings of a `Thinned` attribute that are not in the table.
     """
 
     ask: Callable[..., DuckDBPyConnection]
     rolled: list[tuple[str, str, Path]]
+    left_out: int = 0
 
     def fetch(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """All rows of an answer."""
@@ -92,6 +95,7 @@ class Reader:
         last: Sequence[str] | None = None,
         *,
         who: bool = False,
+        thinned: Thinned | None = None,
     ) -> Answer:
         """Put a question to events.
 
@@ -102,6 +106,7 @@ class Reader:
             last: kinds of which of each name only the last event matters; None if others matter. The view may have
                 others too.
             who: whether only events with a known author matter. As above.
+            thinned: of what few points will be shown; of that the view may have fewer readings.
 
         Raises:
             ServiceFailed: a file cannot be read, or a database does not answer.
@@ -110,10 +115,10 @@ class Reader:
 
         wanted = None if names is None else list(names)
         for left in reversed(range(TRIES)):
-            files, rows = self._snapshot(wanted, start, stop, last, who=who)
+            files, rows, left_out = self._snapshot(wanted, start, stop, last, who=who, thinned=thinned)
             with contextlib.closing(self._connect()) as connection:
                 try:
-                    return answer(_view(connection, files, rows, start, stop))
+                    return answer(_view(connection, files, rows, start, stop)._replace(left_out=left_out))
                 except (duckdb.Error, OSError) as error:
                     gone = not all(path.exists() for path in files)
                     if not (left and gone):
@@ -130,11 +135,19 @@ class Reader:
         return self._database.cursor()
 
     def _snapshot(
-        self, names: Sequence[str] | None, start: int, stop: int, last: Sequence[str] | None, *, who: bool
-    ) -> tuple[dict[Path, File], list[tuple[Any, ...]]]:
+        self,
+        names: Sequence[str] | None,
+        start: int,
+        stop: int,
+        last: Sequence[str] | None,
+        *,
+        who: bool,
+        thinned: Thinned | None,
+    ) -> tuple[dict[Path, File], list[tuple[Any, ...]], int]:
         files: dict[Path, File] = {}
         rows: list[tuple[Any, ...]] = []
-        for folder in self.stores():
+        left_out, stores = 0, self.stores()
+        for folder in stores:
             with _transaction(folder / buffer.FILE) as ask:
                 for file in buffer.files(ask):
                     if file.rows and file.stop + _longest(file.level) >= start and file.start <= stop:
@@ -149,11 +162,13 @@ class Reader:
                 identity = ask.execute("SELECT value FROM marks WHERE name = 'identity'").fetchone()
             source = self._source(folder)
             if source is not None:  # after the buffer: what it has no more is there
-                positions, found = source.rows(names, start, stop, last, who=who)
-                there = positions.get(identity[0], 0) if identity else 0
-                waiting = found + [row for row in waiting if row[0] > there]
+                few = thinned if len(stores) == 1 and not files else None
+                found = source.rows(names, start, stop, last, who=who, thinned=few, waiting=waiting)
+                there = found.positions.get(identity[0], 0) if identity else 0
+                waiting = found.rows + [row for row in waiting if row[0] > there]
+                left_out += found.left_out
             rows += waiting
-        return files, rows
+        return files, rows, left_out
 
     def _source(self, folder: Path) -> Source | None:
         """The database in which the events of a store are; None if they are in its folder."""

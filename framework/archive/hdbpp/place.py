@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -137,6 +139,23 @@ def connect(place: Place, limit: float = CONNECT_LIMIT) -> Connection[Any]:
 
 
 @contextlib.contextmanager
+def limited(connection: Connection[Any], limit: float) -> Iterator[None]:
+    """Cut a connection over which no answer came in `limit` s: a server that hangs says nothing, nor does its host."""
+    timer = threading.Timer(limit, _cut, [connection])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _cut(connection: Connection[Any]) -> None:
+    with contextlib.suppress(Exception), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
+@contextlib.contextmanager
 def faults(place: Place) -> Iterator[None]:
     """What goes wrong with a database as a sentence."""
     psycopg = library()
@@ -166,4 +185,4 @@ def library() -> Any:
 def first_line(error: Exception) -> str:
     """The first line of what a library says."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0] if lines else type(error).__name__
+    return lines[0].removeprefix("connection is bad: ") if lines else type(error).__name__

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ronda.framework.archive import coding
 from ronda.framework.archive.hdbpp.columns import BY_TABLE, restored, restored_setpoint
-from ronda.framework.archive.hdbpp.place import Place, connect, faults
+from ronda.framework.archive.hdbpp.known import MICROS, WHOLE, moment
+from ronda.framework.archive.hdbpp.place import ANSWER_LIMIT, Place, connect, faults, limited
+from ronda.framework.archive.hdbpp.thinning import Thinned, thin
 from ronda.framework.archive.record import QUALITIES
-from ronda.framework.errors import ServiceFailed
+from ronda.framework.errors import BadValue, ServiceFailed
 
 if TYPE_CHECKING:
     from psycopg import Connection
-
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-
-LAST = dt.datetime.max.replace(tzinfo=dt.UTC)
-
-MICROS = "(extract(epoch FROM {}) * 1000000)::bigint"
-
-WHOLE = "(details IS NULL OR details->>'ronda' IS NULL)"
-"""Rows of HDB++'s tables that say all there is: others stand in `ronda.event`."""
 
 ROWS_OF = """
 SELECT {time}, att_conf_id, {value}, {setpoint}, quality, coalesce((details->>'delay')::bigint, 0), att_error_desc_id
@@ -33,6 +26,25 @@ FROM {{}}
 EVENT = f"""
 serial, name, {MICROS.format("time")}, delay, kind, type, quality, form, value, written, who, note
 """
+
+
+MOST = 2_000_000
+"""Events that one question may need; each takes about 0.5 kB of memory."""
+
+
+class Found(NamedTuple):
+    """What the database has for a question.
+
+    Attributes:
+        positions: by identity of a buffer up to which serial number its events are there.
+        rows: events in the form of `buffer.ROWS`, by their times.
+        left_out: how many readings of a `Thinned` attribute are not among them: none of them is the first or last one,
+            or the lowest or highest of its interval.
+    """
+
+    positions: dict[int, int]
+    rows: list[tuple[Any, ...]]
+    left_out: int = 0
 
 
 class Source:
@@ -56,24 +68,26 @@ class Source:
         last: Sequence[str] | None = None,
         *,
         who: bool = False,
-    ) -> tuple[dict[int, int], list[tuple[Any, ...]]]:
-        """Events of some names and times, in the form of `buffer.ROWS`, by their times.
+        thinned: Thinned | None = None,
+        waiting: Sequence[tuple[Any, ...]] = (),
+    ) -> Found:
+        """Events of some names and times.
 
         Args:
             names: None for all.
             start, stop: from and to these times, in µs since 1970.
             last: kinds of which of each name only the last one is wanted, and no others; None for all events.
             who: whether only those are wanted that have an author.
-
-        Returns:
-            By identity of a buffer up to which serial number its events are in the database, and the events.
+            thinned: the attribute of which few points are wanted.
+            waiting: rows of the buffer, which may be in the database or not.
 
         Raises:
             ServiceFailed: the database does not answer.
+            BadValue: there are more events than a question may need.
         """
         with faults(self._place):
             connection = self._opened()
-            with connection.transaction():
+            with limited(connection, ANSWER_LIMIT), connection.transaction():
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
                 ask = connection.execute
                 positions = dict(
@@ -81,12 +95,26 @@ class Source:
                         f"SELECT identity, serial FROM ronda.buffer WHERE logger_id IN {LOGGER}", self._key()
                     ).fetchall()
                 )
-                span = {"start": _time(start), "stop": _time(stop), **self._key()}
-                rows = list(self._full(names, span, last, who=who))
-                if not who and (last is None or "value" in last):
-                    rows += self._plain(names, span, newest=last is not None)
+                span = {"start": moment(start), "stop": moment(stop), **self._key()}
+                rows, left_out = list(self._full(names, span, last, who=who)), 0
+                few = None
+                if thinned is not None:
+                    query = (
+                        f"SELECT att_conf_id, tables FROM ronda.name WHERE logger_id IN {LOGGER} AND name = %(name)s"
+                    )
+                    named = ask(query, {**self._key(), "name": thinned.attribute}).fetchone()
+                    few = thin(connection, named, thinned, [*rows, *waiting])
+                if few is not None:
+                    rows += few[0]
+                    left_out = few[1]
+                elif not who and (last is None or "value" in last):
+                    rows += islice(self._plain(names, span, newest=last is not None), MOST + 1)
+        if len(rows) > MOST:
+            raise BadValue(
+                f"that would take more than {MOST} events out of {self._place}: ask for less time, or fewer attributes"
+            )
         rows.sort(key=lambda row: (row[2], row[0]))
-        return positions, rows
+        return Found(positions, rows, left_out)
 
     def close(self) -> None:
         """Disconnect."""
@@ -189,10 +217,3 @@ class Source:
 LOGGER = "(SELECT logger_id FROM ronda.logger WHERE cs_name = %(cs)s AND name = %(logger)s)"
 
 SPECTRA = tuple(coding.DTYPES)
-
-
-def _time(micros: int) -> dt.datetime:
-    try:
-        return EPOCH + dt.timedelta(microseconds=micros)
-    except OverflowError:
-        return LAST

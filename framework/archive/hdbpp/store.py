@@ -89,10 +89,11 @@ class FacilityStore(Store):
                 self._forget(time.time() if older_than is None else older_than)
             except (OSError, sqlite3.Error) as error:
                 raise ServiceFailed(f"the buffer in {self.folder} cannot be used: {error}") from error
-            except ServiceFailed as error:
-                waiting = f"; {self.buffered} events wait on the disk, which may be {self.space / 1e9:g} GB of them"
-                raise ServiceFailed(f"{error}{waiting if self.buffered else ''}") from error
         return Compacted(rows, 0, 0, 0)
+
+    def waiting(self) -> str:
+        """How much waits for the database, as a clause."""
+        return f"{self.buffered} events wait on the disk, of which they may take {self.space / 1e9:g} GB"
 
     @property
     def used(self) -> int:

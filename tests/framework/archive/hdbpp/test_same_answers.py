@@ -7,13 +7,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ronda.framework.archive.hdbpp.store import FacilityStore
+from ronda.framework.archive.hdbpp.thinning import Thinned
 from ronda.framework.archive.questions import Archive
 from ronda.framework.archive.record import Event, same_event, same_value
 from ronda.framework.archive.store import Store
+from ronda.framework.errors import BadValue
 from tests.framework.archive.hdbpp.test_sending import SPECTRA, VALUES
 from tests.framework.archive.test_random_events import BEGIN, marks, moments, readings
 
@@ -143,6 +146,54 @@ def same_rows(facility, place, events):
     )
     assert [time for time, _ in rows] == [round(time, 6) for time in sorted(first)]
     assert all(same_value(value, first[time].value) for time, value in rows)
+
+
+def test_many_readings_are_thinned_by_the_database_to_the_same_points(facility, tmp_path):
+    """Of each type of numbers; with readings that are missing, beside HDB++'s rows, and not in the database yet."""
+    chance = np.random.default_rng(9)
+    events = []
+    for number in range(6000):
+        at = BEGIN + 0.25 * number + 0.000001 * int(chance.integers(100_000))
+        real = float(chance.choice([math.nan, 1.0, chance.normal()], p=[0.01, 0.1, 0.89]))
+        who = "me@host" if number in (17, 5990) else None
+        events.append(Event("a/b/c/real", at, at, real, "DevDouble", who=who))
+        events.append(Event("a/b/c/short", at, at, float(np.float32(real)), "DevFloat"))
+        events.append(Event("a/b/c/whole", at, at, int(chance.integers(-9, 9)), "DevLong"))
+        events.append(Event("a/b/c/large", at, at, int(chance.integers(2**63)) + 2**62, "DevULong64"))
+        events.append(Event("a/b/c/truth", at, at, bool(chance.integers(2)), "DevBoolean"))
+    events.append(Event("a/b/c", BEGIN + 700, BEGIN + 700, kind="gap", text="not heard"))
+    store = facility.store()
+    with Store(tmp_path / "files") as files:
+        files.append(events)
+        files.compact()
+        store.append(events[:29_000])
+        store.compact()
+        store.append(events[29_000:])
+    with Archive(tmp_path / "files") as one, Archive(facility.folder) as other:
+        for name in one.search():
+            for points, span in (
+                (100, (BEGIN, BEGIN + 1600)),
+                (7, (BEGIN + 0.3, BEGIN + 1499.7)),
+                (10_000, (0.0, None)),
+            ):
+                same([archive.history(name, *span, points) for archive in (one, other)])
+        left_out = other._reader.question(
+            lambda view: view.left_out,
+            ["a/b/c/real"],
+            thinned=Thinned("a/b/c/real", 0, round((BEGIN + 1e5) * 1e6), 100),
+        )
+        assert left_out > 5000
+
+
+def test_a_question_that_would_take_too_many_events_says_so(facility, monkeypatch):
+    monkeypatch.setattr("ronda.framework.archive.hdbpp.source.MOST", 100)
+    store = facility.store()
+    store.append(
+        [Event("a/b/c/x", BEGIN + number, BEGIN + number, float(number), "DevDouble") for number in range(200)]
+    )
+    store.compact()
+    with Archive(facility.folder) as archive, pytest.raises(BadValue, match="more than 100 events out of the database"):
+        archive.history("a/b/c/x", BEGIN, BEGIN + 1000)
 
 
 def test_a_night_gives_the_same_answers(facility, tmp_path):
