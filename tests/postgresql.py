@@ -100,6 +100,15 @@ class Postgresql:
         while _group(self._process.pid) and time.monotonic() < wait:
             time.sleep(0.01)
 
+    def halt(self) -> None:
+        """Let it hang, until `go`."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGSTOP)
+
+    def go(self) -> None:
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGCONT)
+
     def end(self) -> None:
         assert self._process is not None
         if self._process.poll() is None:

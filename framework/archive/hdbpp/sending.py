@@ -38,6 +38,10 @@ NOTHING = Fitted(None, exact=True)
 EVENT = "identity, serial, logger_id, name, time, delay, kind, type, quality, form, value, written, who, note"
 
 
+class Moved(Exception):
+    """A former connection of this buffer stored more than was known, before it ended."""
+
+
 class Sender:
     """A connection that stores rows of one buffer; it is thrown away when anything fails."""
 
@@ -53,6 +57,7 @@ class Sender:
         """
         self.place = place
         self.identity = identity
+        self.at: int | None = None
         self.connection: Connection[Any] = connect(place)
         try:
             schema.make(self.connection)
@@ -67,7 +72,8 @@ class Sender:
         """
         query = "SELECT serial, received FROM ronda.buffer WHERE identity = %s"
         row = self.connection.execute(query, (self.identity,)).fetchone()
-        return (None, None) if row is None else (int(row[0]), None if row[1] is None else row[1].timestamp())
+        self.at = None if row is None else int(row[0])
+        return self.at, None if row is None or row[1] is None else row[1].timestamp()
 
     def send(self, rows: Sequence[tuple[Any, ...]], last: int, *, plainly: bool = True) -> None:
         """Store rows of the buffer (`buffer.ROWS`), all or none.
@@ -78,9 +84,15 @@ class Sender:
             plainly: whether the tables of HDB++ take their part.
 
         Raises:
+            Moved: others are there than was told before; ask for the position again.
             psycopg.Error: nothing is stored, or it is not known; this object is of no more use.
         """
         with limited(self.connection, 2 * ANSWER_LIMIT), self.connection.transaction():
+            # whoever sends holds this row: a former connection that was cut may be at its commit still
+            query = "SELECT serial FROM ronda.buffer WHERE identity = %s FOR UPDATE"
+            row = self.connection.execute(query, (self.identity,)).fetchone()
+            if (None if row is None else row[0]) != self.at:
+                raise Moved
             batch = _Batch(self, rows, plainly=plainly)
             batch.prepare()
             batch.copy()
@@ -91,6 +103,7 @@ class Sender:
                 "received = coalesce(EXCLUDED.received, ronda.buffer.received)",
                 (self.identity, self.known.logger, last, received),
             )
+        self.at = last
 
 
 class _Batch:

@@ -5,10 +5,13 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+from ronda.framework.archive import buffer
+from ronda.framework.archive.hdbpp import sending
 from ronda.framework.archive.hdbpp.place import Place
 from ronda.framework.archive.hdbpp.store import FacilityStore, open_store
 from ronda.framework.archive.questions import Archive
@@ -49,6 +52,46 @@ def test_what_is_stored_while_the_database_is_away_waits_and_goes_in_when_it_is_
     assert store.compact().rows == 10
     assert (store.buffered, store.behind) == (0, 0.0)
     assert stored(facility) == list(range(20))
+
+
+def test_a_database_that_hangs_is_given_up(facility, monkeypatch):
+    store = facility.store()
+    store.append(serials(0, 10))
+    store.compact()
+    store.append(serials(10, 20))
+    monkeypatch.setattr(sending, "ANSWER_LIMIT", 0.2)
+    facility.server.halt()
+    try:
+        with pytest.raises(ServiceFailed, match="does not answer"):
+            store.compact()
+    finally:
+        facility.server.go()
+    monkeypatch.undo()
+    assert store.compact().rows == 10
+    assert stored(facility) == list(range(20))
+
+
+def test_a_commit_that_comes_after_its_connection_was_cut_is_not_done_again(facility):
+    """The database was told to commit, and hung; what it is asked next waits until it did."""
+    store = facility.store()
+    store.append(serials(0, 10))
+    store.compact()
+    store.append(serials(10, 20))
+    rows = store._buffer.connection.execute(f"{buffer.ROWS} ORDER BY e.serial").fetchall()
+    former = store._sender
+    store._sender = None
+    with former.connection.transaction():
+        former.send(rows, rows[-1][0])  # not committed before this block ends
+        again = threading.Thread(target=store.compact)
+        again.start()
+        query = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+        deadline = time.monotonic() + 60
+        while facility.sql(query) == [(0,)]:
+            assert time.monotonic() < deadline
+    again.join(60)
+    former.connection.close()
+    assert stored(facility) == list(range(20))
+    assert (store.buffered, len(facility.events())) == (0, 20)
 
 
 def test_a_database_that_was_never_there_is_waited_for(facility):
