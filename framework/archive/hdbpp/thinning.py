@@ -63,22 +63,25 @@ def thin(
     numeric = "v IS NOT NULL AND v <> 'NaN'"
     first, last = (MICROS.format(f"{which}(data_time) FILTER (WHERE {numeric})") for which in ("min", "max"))
     query = f"SELECT count(*), count(*) FILTER (WHERE {numeric}), {first}, {last} FROM ({readings}) r"
-    total, count, begin, end = ask(query, span).fetchone()  # type: ignore[misc]
+    total, count, own_begin, own_end = ask(query, span).fetchone()  # type: ignore[misc]
     if count <= max(asked.points, LEAST):
         return None
     times = [row[2] for row in others if _counts(row, asked)]
-    begin, end = min([begin, *times]), max([end, *times])
+    begin, end = min([own_begin, *times]), max([own_end, *times])
     part = f"(us - {begin}) * {max(asked.points // 2, 1)} / {end - begin + 1}"
-    rows = []
+    # the first and the last of all are between what the time is divided
+    ends = f"SELECT v, {MICROS.format('data_time')} FROM ({readings}) r WHERE data_time = ANY(%(ends)s)"
+    points = set(ask(ends, {**span, "ends": [moment(one) for one in (own_begin, own_end)]}).fetchall())
     for low, high in ask(
         f"SELECT min(ARRAY[v, us]), max(ARRAY[v, -us]) FROM (SELECT {MICROS.format('data_time')} AS us, v "
         f"FROM ({readings}) r WHERE {numeric}) n GROUP BY {part}",
         span,
     ):
-        for value, time in dict.fromkeys([(low[0], int(low[1])), (high[0], -int(high[1]))]):
-            rows.append(
-                (0, asked.attribute, time, 0, "value", type_.tango, "VALID", coding.REAL, value, None, None, None)
-            )
+        points |= {(low[0], int(low[1])), (high[0], -int(high[1]))}
+    rows: list[tuple[Any, ...]] = [
+        (0, asked.attribute, time, 0, "value", type_.tango, "VALID", coding.REAL, value, None, None, None)
+        for value, time in points
+    ]
     return rows, total - len(rows)
 
 
