@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pwd
@@ -14,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 USER, PASSWORD = "ronda", "näh: ?'"
@@ -93,21 +95,28 @@ class Postgresql:
 
     def kill(self) -> None:
         """`kill -9` all of its processes."""
+        self._all(signal.SIGSTOP)  # none of them comes to see that another one is gone
+        gone = self._all(signal.SIGKILL)
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        wait = time.monotonic() + 60
-        while _group(self._process.pid) and time.monotonic() < wait:
-            time.sleep(0.01)
+        self._process.wait(60)
+        psutil.wait_procs(gone, 60)
 
     def halt(self) -> None:
         """Let it hang, until `go`."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGSTOP)
+        self._all(signal.SIGSTOP)
 
     def go(self) -> None:
+        self._all(signal.SIGCONT)
+
+    def _all(self, number: signal.Signals) -> list[psutil.Process]:
+        """Send a signal to it and to the processes that it started, each of which leads a group of its own."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGCONT)
+        first = psutil.Process(self._process.pid)
+        processes = [first, *first.children(recursive=True)]
+        for process in processes:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+        return processes
 
     def end(self) -> None:
         assert self._process is not None
@@ -131,14 +140,6 @@ class Postgresql:
         import psycopg
 
         return psycopg.connect(url or self.url(), password=PASSWORD, autocommit=True)
-
-
-def _group(number: int) -> bool:
-    try:
-        os.killpg(number, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def postgresql() -> Iterator[Postgresql]:
