@@ -31,6 +31,7 @@ class OneDevice:
         instead: what an entry says instead of a driver, for the message that refuses one.
         attributes: Tango attribute configuration that follows from an entry.
         counters: names of the counters that a device of a name and an entry measures.
+        trigger_output: whether the device of an entry gives triggers that can be wired to an input of another one.
     """
 
     summary: str
@@ -43,6 +44,7 @@ class OneDevice:
     instead: str = ""
     attributes: Callable[[Any], Mapping[str, Mapping[str, str]]] = lambda entry: {}  # noqa: ARG005 - most need none
     counters: Callable[[str, Any], tuple[str, ...]] = lambda name, entry: ()  # noqa: ARG005 - most measure nothing
+    trigger_output: Callable[[Any], bool] = lambda entry: False  # noqa: ARG005 - most give no triggers
 
     def parameters(self, driver: type[Any] | None) -> type[DeviceParameters]:
         """The keys of an entry.
@@ -69,5 +71,6 @@ class OneDevice:
                 live=marked_keys(type(entry), "live"),
                 settings=marked_keys(type(entry), "setting"),
                 counters=self.counters(name, entry),
+                trigger_output=self.trigger_output(entry),
             )
         ]

@@ -109,6 +109,8 @@ class Camera(DetectorDriver):
     """One camera. `start` begins one exposure, `busy` is true until its frame can be read."""
 
     Parameters: ClassVar[type[CameraParameters]] = CameraParameters
+    exposure_output: ClassVar[bool] = False
+    """Whether the camera gives a pulse when an exposure begins and one when it ends, to which a gate may be wired."""
 
     def capabilities(self) -> Capabilities:
         """What it can; asked once after each connection."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -45,6 +46,10 @@ ON_ITS_WAY = 0.00005
 ENOUGH = 0.9
 """Part of the exposure time that a card must have counted; less means that somebody else has stopped it."""
 
+PULSES_APART = 0.1
+PULSES_LATE = 0.001
+"""By which part of an exposure, and by how many s besides, the pulses of the device that exposes may be off."""
+
 SHOW_PERIOD = 0.1
 """Seconds between two events of the counts in a scan, whose points go through the stream."""
 
@@ -78,6 +83,8 @@ class CardDevice(GatedDevice):
         self._halt: Future[None] | None = None
         self._prepared = 0.0
         self._shown_at = 0.0
+        self._pulses_seen = 0
+        self._armed = False
         self._broken_off = threading.Event()
         self._driver: CounterCard = self._driver_class(self.configuration)(self.label, parameters)
         self._link = Link(self._driver, self)
@@ -231,11 +238,16 @@ class CardDevice(GatedDevice):
                     f"[{shortest}, {longest}] s"
                 )
         first = order.at(order.first).exposure
+        self._pulses_seen = 0
         one_value(dict.fromkeys(self._channels, 0.0), channels, "channel")
 
         def prepare() -> None:
             if self._counting or self._driver.counting():
                 raise Busy(f"{self.label}: cannot join a scan: it is counting; stop it first")
+            if order.pulses:
+                self._driver.arm_gated()
+                self._armed = True
+                return
             self._driver.prepare(first)
             self._prepared = first
 
@@ -245,6 +257,8 @@ class CardDevice(GatedDevice):
 
     def measure(self, order: Order, index: int) -> dict[str, float]:
         """Count one point of a scan."""
+        if order.pulses:
+            return self._between_pulses(order, index)
         what, driver = f"count point {index}", self._driver
         should_close = 0.0
 
@@ -291,6 +305,30 @@ class CardDevice(GatedDevice):
             self._tell(reading)
         return one_value(dict(zip(self._channels, reading.values, strict=True)), self._scan_channels, "channel")
 
+    def _between_pulses(self, order: Order, index: int) -> dict[str, float]:
+        """What was counted between the two pulses of the exposure that has just ended."""
+        what = f"read what was counted at point {index}"
+        deadline = time.monotonic() + LATE_LIMIT
+        seen = self._pulses_seen
+        while True:
+            block = self._link.run(self.label, what, lambda: self._driver.gated(max(seen - 1, 0)))
+            if block.received > seen + 1 or self._broken_off.is_set() or time.monotonic() > deadline:
+                break
+            self._broken_off.wait(LATE_PERIOD)
+        self._pulses_seen = block.received
+        if self._broken_off.is_set():
+            return {}
+        length = float(block.ends[-1] - block.begins[-1]) if len(block.ends) else 0.0
+        if block.received != seen + 2 or abs(length - order.exposure) > PULSES_APART * order.exposure + PULSES_LATE:
+            raise HardwareFault(
+                f"{self.label}: {block.received - seen} pulses of {order.pulses} came at point {index}, the last two "
+                f"{length:.6g} s apart; there should be two, {order.exposure:.6g} s apart; look at the cable between "
+                "them, and whether somebody else uses one"
+            )
+        values = dict(zip(self._channels, block.values[-1].tolist(), strict=True))
+        self._reading, self._when = CardReading(False, length, list(values.values())), time.time()
+        return one_value(values, self._scan_channels, "channel")
+
     def prepare_gated(self, channels: Sequence[Channel]) -> None:
         """Arm the gate input, if nobody else counts."""
         names = [str(channel.attributes.get("channel") or channel.name) for channel in channels]
@@ -322,6 +360,10 @@ class CardDevice(GatedDevice):
 
     def scan_left(self) -> None:
         """Show the last counts."""
+        if self._armed:
+            self._armed = False
+            with contextlib.suppress(RondaError):  # whoever uses it next hears of it
+                self._link.run(self.label, "stop", self._driver.disarm_gated)
         if self._link.error is None:
             if self._reading is not None:
                 self._tell(self._reading)

@@ -39,8 +39,8 @@ class WiringParameters(Parameters):
     """The inputs of a card for triggers, and what is connected to each."""
 
     gate: tuple[Annotated[str, reference("trigger output", nominal=True)], ...] = parameter(
-        "Axes whose trigger outputs are wired to the input between whose pulses it counts; several by a box that "
-        "passes the pulses of each",
+        "Axes and cameras whose trigger outputs are wired to the input between whose pulses it counts; several by a "
+        "box that passes the pulses of each",
         (),
     )
 

@@ -161,7 +161,8 @@ def seconds(measuring: Sequence[Source], exposure: float, point: int) -> float:
     sources = {source.name: source for source in measuring}
 
     def until(source: Source) -> float:
-        own = source.exposure(exposure) if any(point % every(one) == 0 for one in source.counters) else 0.0
+        due = not source.wired and any(point % every(one) == 0 for one in source.counters)
+        own = source.exposure(exposure) if due else 0.0  # one that is wired counts while the other one exposes
         return own + (until(sources[source.part.trigger]) if source.part.trigger else 0.0)
 
     return max((until(source) for source in measuring), default=exposure)

@@ -28,6 +28,7 @@ class Order:
         triggers: name of the source in the stream that tells of the hardware triggers which bound the points; empty
             if they are measured at software triggers.
         line_points: with hardware triggers, how many points each line has.
+        pulses: name of the device whose pulses open and close the gate at each point; empty if the device itself does.
     """
 
     scan: str
@@ -38,6 +39,7 @@ class Order:
     point: int = 0
     triggers: str = ""
     line_points: int = 0
+    pulses: str = ""
 
     def at(self, index: int) -> Order:
         """The order for one point, which has the exposure time of that point."""

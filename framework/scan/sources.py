@@ -13,7 +13,7 @@ from ronda.framework.clients.device import Device
 from ronda.framework.clients.part import EVERY, TRIGGER, Part
 from ronda.framework.clients.remote import Remote, side_by_side
 from ronda.framework.clients.sampler import Sampler, width
-from ronda.framework.errors import NotFound, RondaError
+from ronda.framework.errors import BadValue, NotFound, RondaError
 from ronda.framework.nexus import words
 from ronda.framework.scan.chain import every, linked, merged
 from ronda.framework.scan.orders import ON_FAILURE, Order, Progress
@@ -33,6 +33,8 @@ class Source:
         skipped: whether the scan goes on without it when it fails.
         part: what differs from the rest of the scan for all its counters; `every` is told of each of them.
         subscan: the number of the sub-scan that it measures in: 1 for the scan itself, else that of a timer's own.
+        wired: whether pulses of the device that triggers it open its gate, for as long as that exposes.
+        gate_time: for how long that exposes, in s; None for as long as the scan.
     """
 
     name: str
@@ -41,10 +43,18 @@ class Source:
     skipped: bool = False
     part: Part = field(default_factory=Part)
     subscan: int = 1
+    wired: bool = False
+    gate_time: float | None = None
+
+    @property
+    def exposure_of_its_own(self) -> float | None:
+        """Exposure time in s that it has whatever that of the scan is; None for that of the scan."""
+        return self.gate_time if self.wired else self.part.time
 
     def exposure(self, exposure: float) -> float:
         """Its own exposure time in s, in a scan that has one for the others."""
-        return exposure if self.part.time is None else self.part.time
+        own = self.exposure_of_its_own
+        return exposure if own is None else own
 
     def described(self, of_scan: float) -> StreamDevice:
         """How the stream describes it.
@@ -83,9 +93,13 @@ class Source:
 
     def order(self, order: Order) -> Order:
         """What it is told of the order that all devices get: it may have an exposure time, or a timer, of its own."""
+        pulses = self.part.trigger if self.wired else ""
         if self.subscan > 1:
-            return Order(order.scan, self.exposure(order.exposure))
-        return order if self.part.time is None else replace(order, exposure=self.part.time, exposures=())
+            return Order(order.scan, self.exposure(order.exposure), pulses=pulses)
+        own = self.exposure_of_its_own
+        return (
+            replace(order, pulses=pulses) if own is None else replace(order, exposure=own, exposures=(), pulses=pulses)
+        )
 
     def disarm(self, scan: str) -> None:
         """Let it leave the scan, whatever it is doing; harmless if it is not in it."""
@@ -170,7 +184,24 @@ def sources(beamline: Beamline, counters: Sequence[Counter]) -> list[Source]:
         one = beamline.objects.get(name)
         return one.card if isinstance(one, Counter) and name not in by_card else name
 
-    return linked(found, device)
+    return _wired(beamline, linked(found, device))
+
+
+def _wired(beamline: Beamline, found: Sequence[Source]) -> list[Source]:
+    """The devices; those whose gate is wired to the device that triggers them count while that exposes."""
+    masters = {source.name: source for source in found}
+    wired = []
+    for source in found:
+        wiring = beamline.configurations.get(source.name.lower(), {}).get("wiring")
+        trigger = source.part.trigger
+        if trigger and isinstance(wiring, Mapping) and trigger in wiring.get("gate", ()):
+            if source.part.time is not None:
+                raise BadValue(
+                    f"{source.name}: counts between pulses of {trigger}, for as long as that exposes; leave time= out"
+                )
+            source = replace(source, wired=True, gate_time=masters[trigger].exposure_of_its_own)
+        wired.append(source)
+    return wired
 
 
 def _place(beamline: Beamline, counter: Counter, taken: Mapping[str, Sequence[Counter]]) -> Counter:

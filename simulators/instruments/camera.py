@@ -46,6 +46,8 @@ class Camera(Instrument):
         self._exposure = 0.1
         self._began: float | None = None
         self._image: Future[Any] | None = None
+        self._pulses: list[float] = []
+        world.line(f"{name}:1").drive(self._emitted)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"camera {name}")
         self._commands = {
             "IDN?": self._identify,
@@ -105,13 +107,22 @@ class Camera(Instrument):
         expect(words, 0, "START")
         self._refuse_if_busy()
         self._began, self._image = self._world.clock.now(), None
+        self._pulses += [self._began, self._began + self._exposure]
         return ""
 
     def _stop(self, words: list[str]) -> str:
         expect(words, 0, "STOP")
-        if self._state(self._world.clock.now()) != "READY":
+        now = self._world.clock.now()
+        if self._state(now) != "READY":
             self._began = self._image = None
+            self._pulses = [min(pulse, now) for pulse in self._pulses]
         return ""
+
+    def _emitted(self, until: float) -> list[float]:
+        """Pulses of output 1 up to a time: one when an exposure begins, one when it ends."""
+        emitted = [pulse for pulse in self._pulses if pulse <= until]
+        self._pulses = self._pulses[len(emitted) :]
+        return emitted
 
     def _status(self, words: list[str]) -> str:
         expect(words, 0, "STATUS?")

@@ -23,6 +23,7 @@ class SimulatedCamera(Camera):
     """Speaks lines such as `START`; images come as bytes."""
 
     Parameters = SimulatedCameraParameters
+    exposure_output = True
 
     def connect(self) -> None:
         self._line = SimulatorLine(self.name, self.parameters.address, self.parameters.timeout)
