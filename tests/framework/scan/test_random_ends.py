@@ -44,7 +44,7 @@ class Tell(Observer):
         print(index, scan.identifier, flush=True)
 
 beamline = Beamline.connect(os.environ["TANGO_HOST"], os.environ["RONDA_REDIS_URL"], os.environ["RONDA_BEAMLINE"], os.environ)
-counters = ["i0", "diode", part("mca_fe", every=3)]
+counters = ["i0", "diode", part("mca_fe", every=3), part("cam_intensity", period=0.05, time=0.01)]
 Scans(beamline, observers=[Tell()]).ascan("samx", 0, 0.6, 11, 0.02, *counters)
 """
 
@@ -79,7 +79,8 @@ def run(beamline, index, delay, action):
     act = Act(index, delay, action)
     scans = Scans(beamline, observers=[act])
     with contextlib.suppress(RondaError, KeyboardInterrupt):
-        scans.ascan("samx", 0, 0.6, POINTS - 1, 0.02, "i0", "diode", part("mca_fe", every=SELDOM))
+        beside = part("cam_intensity", period=0.05, time=0.01)
+        scans.ascan("samx", 0, 0.6, POINTS - 1, 0.02, "i0", "diode", part("mca_fe", every=SELDOM), beside)
     if act.later is not None:
         act.later.join()
     return scans.last.stream
@@ -116,8 +117,13 @@ def check_file(path, number, lengths_of):
     """
     with h5py.File(path) as file:
         measured = {name: data[()] for name, data in file[f"{number}.1/measurement"].items()}
+        beside = {name: data[()] for name, data in file[f"{number}.2/measurement"].items()}
+        assert file[f"{number}.2/end_reason"][()] == file[f"{number}.1/end_reason"][()]
     lengths = {len(values) for values in measured.values()}
     assert len(lengths) == 1, measured
+    assert len({len(values) for values in beside.values()}) == 1, beside
+    assert np.isfinite(beside["cam_intensity"][: lengths_of["cam"]]).all()
+    assert np.isnan(beside["cam_intensity"][lengths_of["cam"] :]).all()
     for name in ("i0", "diode"):
         assert np.isfinite(measured[name][: lengths_of["ct1"]]).all()
         assert np.isnan(measured[name][lengths_of["ct1"] :]).all()
@@ -160,11 +166,13 @@ def test_scans_that_end_at_random_moments_end_as_documented_and_the_next_one_wor
 
         def at_rest():
             with contextlib.suppress(RondaError):
-                return all(beamline[name].state == "ON" for name in ("samx", "ct1", "mca"))
+                return all(beamline[name].state == "ON" for name in ("samx", "ct1", "mca", "cam"))
 
         wait_for(at_rest, 120, "axis and card are there and at rest")
         wait_for(lambda stream=stream: closed(beamline, stream), 120, "its file is closed")
-        check_file(stream.note("writer"), stream.number, {name: stream.extent(name).length for name in ("ct1", "mca")})
+        check_file(
+            stream.note("writer"), stream.number, {name: stream.extent(name).length for name in ("ct1", "mca", "cam")}
+        )
         shown = stream.tree()["measurement"]
         assert len({len(shown[name]) for name in ("i0", "diode", "mca_fe", "samx", "elapsed_time")}) == 1
         following = Scans(beamline).loopscan(1, 0.01, "i0", save=False)
