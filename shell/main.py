@@ -60,6 +60,7 @@ COMMANDS: dict[str, Command | Group] = {
     "demo": Command(
         "demo:demo", "Bring up the demo beamline, open a prompt or run code there, and take it down at the end."
     ),
+    "view": Command("view:view", "Serve the live view of a running beamline as a web page, until Ctrl-C."),
     "scans": Group(
         "List the scans in memory, show one of them, follow what happens.",
         {

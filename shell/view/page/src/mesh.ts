@@ -1,0 +1,29 @@
+// The map of a mesh: each value where it lies, NaN where nothing is measured yet.
+
+import ndarray, { type NdArray } from 'ndarray';
+import type { Shown } from './store';
+
+export interface Mesh {
+  values: NdArray<Float64Array>;
+  slow: { name: string; positions: number[] };
+  fast: { name: string; positions: number[] };
+}
+
+export function mesh({ heading, columns }: Shown, channel: string): Mesh | null {
+  const { grid } = heading;
+  if (grid === null || grid.positions?.length !== 2) return null;
+  const [slow, fast] = grid.positions;
+  const values = new Float64Array(slow.length * fast.length).fill(NaN);
+  const measured = columns.get(channel)?.values ?? new Float64Array(0);
+  for (let n = 0; n < Math.min(measured.length, values.length); n++) {
+    const row = Math.floor(n / fast.length);
+    const place = n % fast.length;
+    const column = grid.backnforth && row % 2 === 1 ? fast.length - 1 - place : place;
+    values[row * fast.length + column] = measured[n]!;
+  }
+  return {
+    values: ndarray(values, [slow.length, fast.length]),
+    slow: { name: grid.axes[0], positions: slow },
+    fast: { name: grid.axes[1], positions: fast },
+  };
+}

@@ -1,0 +1,112 @@
+// What the page knows: filled by the messages of the server, read by the parts of the page.
+
+import { useSyncExternalStore } from 'react';
+import { Growing } from './growing';
+import type { Decoded } from './messages';
+
+export interface ScanLine {
+  scan: string;
+  number: number;
+  state: string;
+  sentence: string;
+  title: string;
+  user: string;
+  sample: string;
+  dataset: string;
+  started: number;
+  ended: number | null;
+  points: number | null;
+}
+
+export interface Channel {
+  name: string;
+  device: string;
+  unit: string;
+  shape: number[];
+  number: boolean;
+  role: string;
+  about: string;
+  at_end: boolean;
+}
+
+export interface Heading extends ScanLine {
+  trouble: string;
+  plot: { signals?: string[]; axes?: string[] };
+  grid: { axes: [string, string]; positions: [number[], number[]]; backnforth: boolean } | null;
+  channels: Channel[];
+  over: boolean;
+}
+
+export interface AxisLine {
+  name: string;
+  unit: string;
+  digits: number;
+  about: string;
+  position: number | null;
+  state: string;
+  limits: [number | null, number | null];
+  trouble: string;
+}
+
+export interface Shown {
+  heading: Heading;
+  columns: Map<string, Growing>;
+}
+
+export interface Known {
+  connected: boolean;
+  role: 'nobody' | 'viewer' | 'operator';
+  scans: ScanLine[];
+  trouble: string;
+  shown: Shown | null;
+  points: number; // another number whenever points came
+  axes: AxisLine[];
+}
+
+let known: Known = { connected: false, role: 'nobody', scans: [], trouble: '', shown: null, points: 0, axes: [] };
+const listeners = new Set<() => void>();
+
+export function change(what: Partial<Known>): void {
+  known = { ...known, ...what };
+  for (const listener of listeners) listener();
+}
+
+export function now(): Known {
+  return known;
+}
+
+export function useKnown(): Known {
+  return useSyncExternalStore((listener) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }, now);
+}
+
+export function take({ header, arrays }: Decoded): void {
+  switch (header.type) {
+    case 'scans':
+      change({ scans: (header.scans as ScanLine[]).slice().reverse(), trouble: header.trouble as string });
+      break;
+    case 'axes':
+      change({ axes: header.axes as AxisLine[] });
+      break;
+    case 'scan': {
+      const heading = header as unknown as Heading;
+      const same = known.shown?.heading.scan === heading.scan ? known.shown : null;
+      change({ shown: { heading, columns: same?.columns ?? new Map() } });
+      break;
+    }
+    case 'points': {
+      const shown = known.shown;
+      if (shown === null || shown.heading.scan !== header.scan) return;
+      const firsts = header.firsts as number[];
+      arrays.forEach(({ name, values }, index) => {
+        const column = shown.columns.get(name) ?? new Growing();
+        column.put(firsts[index] ?? 0, values);
+        shown.columns.set(name, column);
+      });
+      change({ points: known.points + 1 });
+      break;
+    }
+  }
+}

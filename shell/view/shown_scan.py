@@ -1,0 +1,189 @@
+"""A scan as the page shows it: what it is, its numbers so far, and the latest of each array."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ronda.framework.stream import Record
+from ronda.framework.stream.blocks import Block, FrameReference
+from ronda.framework.stream.description import Channel, Description, Device
+from ronda.shell.view.growing import Growing
+from ronda.shell.view.messages import encode
+
+NUMBERS = "biuf"
+"""Kinds of numpy types that are drawn."""
+
+TIMES = "epoch"
+"""What the time of each point is called, behind the name of its device: `ct1 epoch`."""
+
+
+class ShownScan:
+    """One scan. A thread puts blocks into it, others take messages from it.
+
+    Attributes:
+        version: another number after each change.
+        over: whether nothing more comes.
+        trouble: why its data cannot be read, now or to the end, as a sentence; empty if they can.
+    """
+
+    def __init__(self, record: Record, description: Description) -> None:
+        self.record = record
+        self.version = 0
+        self.over = False
+        self.trouble = ""
+        self._lock = threading.Lock()
+        self._plot: Mapping[str, Any] = description.attributes.get("plot", {})
+        self._grid: Any = description.attributes.get("grid")
+        self._devices: dict[str, Device] = {device.name: device for device in description.devices}
+        self._columns: dict[str, dict[str, Growing]] = {}
+        self._arrays: dict[str, tuple[int, npt.NDArray[Any] | FrameReference]] = {}
+        self._kept: dict[Any, bytes] = {}
+        self._kept_version = -1
+        for device in description.devices:
+            drawn = [channel.name for channel in device.channels if _is_number(channel)]
+            self._columns[device.name] = {name: Growing() for name in (*drawn, f"{device.name} {TIMES}")}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it takes, about."""
+        columns = sum(one.nbytes for device in self._columns.values() for one in device.values())
+        return columns + sum(one.nbytes for _, one in self._arrays.values() if isinstance(one, np.ndarray))
+
+    def channels(self) -> list[str]:
+        """Names of the channels that are kept: numbers, and arrays of which the latest is."""
+        return [
+            channel.name
+            for device in self._devices.values()
+            for channel in device.channels
+            if _is_number(channel) or _is_array(channel)
+        ]
+
+    def put(self, block: Block) -> None:
+        """Take a block of one device."""
+        with self._lock:
+            columns = self._columns[block.device]
+            for channel in self._devices[block.device].channels:
+                values = block.data.get(channel.name)
+                if values is None:
+                    continue
+                if channel.name in columns:
+                    columns[channel.name].put(block.first, np.asarray(values, np.float64))
+                elif len(values):
+                    self._arrays[channel.name] = (block.first + block.count - 1, values[-1])
+            columns[f"{block.device} {TIMES}"].put(block.first, block.times)
+            self.trouble = ""
+            self.version += 1
+
+    def change(self, record: Record) -> None:
+        """Take a new state."""
+        with self._lock:
+            self.record = record
+            self.version += 1
+
+    def end(self, trouble: str = "") -> None:
+        """Nothing more comes; because of `trouble`, if that is said."""
+        with self._lock:
+            self.over = True
+            self.trouble = trouble
+            self.version += 1
+
+    def interrupt(self, trouble: str) -> None:
+        """The data cannot be read for the moment."""
+        with self._lock:
+            self.trouble = trouble
+            self.version += 1
+
+    def heading(self) -> dict[str, Any]:
+        """What the page must know to draw it."""
+        return {
+            **summary(self.record),
+            "trouble": self.trouble,
+            "plot": dict(self._plot),
+            "grid": self._grid,
+            "channels": [
+                {
+                    "name": channel.name,
+                    "device": device.name,
+                    "unit": channel.unit,
+                    "shape": channel.shape,
+                    "number": _is_number(channel),
+                    "role": channel.attributes.get("role", ""),
+                    "about": channel.attributes.get("description", ""),
+                    "at_end": bool(channel.attributes.get("positioner")),
+                }
+                for device in self._devices.values()
+                for channel in device.channels
+                if _is_number(channel) or _is_array(channel)
+            ],
+        }
+
+    def lengths(self) -> dict[str, int]:
+        """By device, how many points there are."""
+        with self._lock:
+            return {name: columns[f"{name} {TIMES}"].length for name, columns in self._columns.items()}
+
+    def points(self, sent: Mapping[str, int]) -> tuple[bytes | None, dict[str, int]]:
+        """A message with what has come since, and what is sent then.
+
+        Args:
+            sent: by device, how many points the viewer has.
+
+        Returns:
+            No message if nothing came. The same bytes for all viewers that have the same.
+        """
+        with self._lock:
+            wanted = tuple(sorted(sent.items()))
+            if self._kept_version != self.version:
+                self._kept, self._kept_version = {}, self.version
+            parts: list[tuple[str, npt.NDArray[Any]]] = []
+            firsts: list[int] = []
+            now = {}
+            for device, columns in self._columns.items():
+                first, end = sent.get(device, 0), columns[f"{device} {TIMES}"].length
+                now[device] = end
+                if end > first:
+                    parts += [(name, column.part(first, end)) for name, column in columns.items()]
+                    firsts += [first] * len(columns)
+            if not parts:
+                return None, now
+            if wanted not in self._kept:
+                header = {"type": "points", "scan": self.record.identifier, "firsts": firsts}
+                self._kept[wanted] = encode(header, parts)
+            return self._kept[wanted], now
+
+    def latest(self, channel: str) -> tuple[int, npt.NDArray[Any] | FrameReference] | None:
+        """Index and values of the latest point of an array; None if none came."""
+        with self._lock:
+            return self._arrays.get(channel)
+
+
+def summary(record: Record) -> dict[str, Any]:
+    """A line of the list of scans."""
+    return {
+        "scan": record.identifier,
+        "number": record.number,
+        "state": record.state,
+        "sentence": record.sentence,
+        "title": record.title,
+        "command": record.command,
+        "user": record.user,
+        "sample": record.sample,
+        "dataset": record.dataset,
+        "started": record.started.timestamp(),
+        "ended": None if record.ended is None else record.ended.timestamp(),
+        "points": record.points,
+    }
+
+
+def _is_number(channel: Channel) -> bool:
+    return not channel.shape and channel.storage == "inline" and channel.numpy_dtype.kind in NUMBERS
+
+
+def _is_array(channel: Channel) -> bool:
+    return len(channel.shape) in (1, 2) and channel.numpy_dtype.kind in NUMBERS
+

@@ -1,0 +1,167 @@
+"""One viewer: what its page asked for, and what it is sent.
+
+Nothing is queued for a viewer. Twenty times a second at most it is sent what is new since the last message that it has
+taken; one that takes them slowly gets fewer and larger ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ronda.framework.errors import BadValue, NotAllowed, RondaError
+from ronda.shell.view.access import Access, Role
+from ronda.shell.view.axes import Axes
+from ronda.shell.view.following import Following
+from ronda.shell.view.messages import encode
+from ronda.shell.view.shown_scan import ShownScan, summary
+
+PERIOD = 0.05
+"""Seconds between two messages: 20 Hz."""
+
+LARGEST_ORDER = 10_000
+"""Characters of a message of a page; none needs more."""
+
+NEWEST = "newest"
+"""What a page shows that goes to each new scan by itself."""
+
+
+class Viewer:
+    """A page that looks.
+
+    Args:
+        socket: its WebSocket, accepted.
+    """
+
+    def __init__(self, socket: WebSocket, access: Access, following: Following, axes: Axes) -> None:
+        self._socket = socket
+        self._access = access
+        self._following = following
+        self._axes = axes
+        self._role = access.role("")
+        self._wanted = NEWEST
+        self._scan: ShownScan | None = None
+        self._sent: dict[str, int] = {}
+        self._told = {"list": -1, "axes": -1, "scan": -1}
+        self._answers: asyncio.Queue[bytes] = asyncio.Queue(100)
+
+    async def serve(self) -> None:
+        """Send and take messages until the page goes away."""
+        sending = asyncio.create_task(self._send())
+        taking = asyncio.create_task(self._take())
+        _, pending = await asyncio.wait({sending, taking}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        for task in (sending, taking):
+            try:
+                await task
+            except (asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
+                continue  # the page is gone: nothing is left to do
+
+    # What it is sent
+
+    async def _send(self) -> None:
+        while True:
+            while not self._answers.empty():
+                await self._socket.send_bytes(self._answers.get_nowait())
+            if self._role >= Role.VIEWER:
+                for message in await self._news():
+                    await self._socket.send_bytes(message)
+            await asyncio.sleep(PERIOD)
+
+    async def _news(self) -> list[bytes]:
+        """Messages with what is new for this page."""
+        found = []
+        version = self._following.version
+        if version != self._told["list"]:
+            self._told["list"] = version
+            lines = [summary(record) for record in self._following.records()]
+            found.append(encode({"type": "scans", "scans": lines, "trouble": self._following.trouble}))
+        version = self._axes.version
+        if version != self._told["axes"]:
+            self._told["axes"] = version
+            found.append(encode({"type": "axes", "axes": self._axes.shown()}))
+        return found + await self._of_scan()
+
+    async def _of_scan(self) -> list[bytes]:
+        wanted = self._following.newest() if self._wanted == NEWEST else self._wanted
+        if not wanted:
+            return []
+        found = []
+        if self._scan is None or self._scan.record.identifier != wanted:
+            try:
+                scan = await asyncio.to_thread(self._following.show, wanted)
+            except RondaError:
+                return []  # the list tells that Redis is away
+            if scan is None:
+                return []
+            self._scan, self._sent, self._told["scan"] = scan, {}, -1
+        scan, version = self._scan, self._scan.version
+        if version != self._told["scan"]:
+            self._told["scan"] = version
+            found.append(encode({"type": "scan", **scan.heading(), "over": scan.over}))
+            message, self._sent = scan.points(self._sent)
+            if message is not None:
+                found.append(message)
+        return found
+
+    # What it says
+
+    async def _take(self) -> None:
+        while True:
+            text = await self._socket.receive_text()
+            number: object = None
+            try:
+                order = _understood(text)
+                number = order.get("number")
+                told = await self._obey(order)
+                answer = {"type": "answer", "number": number, **told}
+            except RondaError as error:
+                answer = {"type": "answer", "number": number, "error": str(error)}
+            await self._answers.put(encode(answer))
+
+    async def _obey(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        match order.get("do"):
+            case "enter":
+                self._role = self._access.role(str(order.get("token", "")))
+                return {"role": self._role.name.lower()}
+            case "show":
+                self._require(Role.VIEWER)
+                self._wanted = str(order.get("scan", NEWEST))
+            case "move":
+                self._require(Role.OPERATOR)
+                await _done(self._axes.move(str(order.get("axis", "")), order.get("to")))  # type: ignore[arg-type]
+            case "stop":
+                self._require(Role.OPERATOR)
+                await _done(self._axes.halt(str(order.get("axis", ""))))
+            case other:
+                raise BadValue(f"live view: {other!r} is no order; there are enter, show, move, stop")
+        return {}
+
+    def _require(self, role: Role) -> None:
+        if self._role < role:
+            raise NotAllowed(
+                f"live view: this page may {'only look' if self._role == Role.VIEWER else 'not even look'}; open it "
+                f"with the address that `ronda view` shows for {'operators' if role == Role.OPERATOR else 'viewers'}"
+            )
+
+
+def _understood(text: str) -> dict[str, Any]:
+    if len(text) > LARGEST_ORDER:
+        raise BadValue(f"live view: a message of {len(text)} characters is too long, {LARGEST_ORDER} are allowed")
+    try:
+        order = json.loads(text)
+    except ValueError as error:
+        raise BadValue(f"live view: a message is no JSON ({error})") from error
+    if not isinstance(order, dict):
+        raise BadValue("live view: a message must be a JSON object")
+    return order
+
+
+async def _done(future: Future[None]) -> None:
+    await asyncio.wrap_future(future)
