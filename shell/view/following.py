@@ -13,6 +13,7 @@ from collections.abc import Callable
 from ronda.framework.errors import RondaError
 from ronda.framework.stream import Record, Scan, ScanGone, Stream
 from ronda.framework.stream.answers import NeverWillBe
+from ronda.framework.stream.frames.reader import FrameReader
 from ronda.shell.view.shown_scan import ShownScan
 
 LOOK = 0.5
@@ -40,11 +41,13 @@ class Following:
     Attributes:
         version: another number after each change of the list.
         trouble: why the stream cannot be followed now, as a sentence; empty if it can.
+        frames: reads large frames.
     """
 
     def __init__(self, stream: Stream) -> None:
         self.version = 0
         self.trouble = ""
+        self.frames = FrameReader()
         self._stream = stream
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}

@@ -83,6 +83,7 @@ def serve(beamline: Beamline, state: Path, place: Place, ready: Callable[[Place,
             server_header=False,
             ws="websockets-sansio",
             ws_max_size=LARGEST_MESSAGE,
+            ws_per_message_deflate=False,  # images would cost a core
             timeout_graceful_shutdown=LAST_WORDS,
             ssl_certfile=place.certificate,
             ssl_keyfile=place.key,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ronda.framework.errors import NotFound
 from ronda.framework.stream import Record
 from ronda.framework.stream.blocks import Block, FrameReference
 from ronda.framework.stream.description import Channel, Description, Device
+from ronda.framework.stream.frames.reader import FrameReader
 from ronda.shell.view.growing import Growing
 from ronda.shell.view.messages import encode
 
@@ -42,6 +45,7 @@ class ShownScan:
         self._devices: dict[str, Device] = {device.name: device for device in description.devices}
         self._columns: dict[str, dict[str, Growing]] = {}
         self._arrays: dict[str, tuple[int, npt.NDArray[Any] | FrameReference]] = {}
+        self._images: dict[str, tuple[int, bytes]] = {}
         self._kept: dict[Any, bytes] = {}
         self._kept_version = -1
         for device in description.devices:
@@ -52,7 +56,8 @@ class ShownScan:
     def nbytes(self) -> int:
         """Bytes that it takes, about."""
         columns = sum(one.nbytes for device in self._columns.values() for one in device.values())
-        return columns + sum(one.nbytes for _, one in self._arrays.values() if isinstance(one, np.ndarray))
+        arrays = sum(one.nbytes for _, one in self._arrays.values() if isinstance(one, np.ndarray))
+        return columns + arrays + sum(len(message) for _, message in self._images.values())
 
     def channels(self) -> list[str]:
         """Names of the channels that are kept: numbers, and arrays of which the latest is."""
@@ -115,6 +120,7 @@ class ShownScan:
                     "role": channel.attributes.get("role", ""),
                     "about": channel.attributes.get("description", ""),
                     "at_end": bool(channel.attributes.get("positioner")),
+                    "energy": channel.attributes.get("fields", {}).get("energy", {}).get("polynomial"),
                 }
                 for device in self._devices.values()
                 for channel in device.channels
@@ -156,10 +162,48 @@ class ShownScan:
                 self._kept[wanted] = encode(header, parts)
             return self._kept[wanted], now
 
-    def latest(self, channel: str) -> tuple[int, npt.NDArray[Any] | FrameReference] | None:
-        """Index and values of the latest point of an array; None if none came."""
+    def latest(self, channel: str, beyond: int, frames: FrameReader) -> tuple[bytes | None, int]:
+        """A message with the latest point of an array, and its index.
+
+        Args:
+            beyond: index of the point that the viewer has.
+            frames: reads large frames.
+
+        Returns:
+            No message if nothing newer came. The same bytes for all viewers.
+
+        Raises:
+            RondaError: a large frame is not to be had (any more).
+        """
         with self._lock:
-            return self._arrays.get(channel)
+            index, values = self._arrays.get(channel, (-1, np.empty(0)))
+            kept = self._images.get(channel)
+        if index <= beyond:
+            return None, beyond
+        if kept is None or kept[0] != index:
+            if isinstance(values, FrameReference):
+                last = replace(values, first=values.first + values.count - 1, count=1)
+                values = frames.read([last], self._channel(channel))[0]
+            header = {"type": "array", "scan": self.record.identifier, "channel": channel, "index": index}
+            kept = (index, encode(header, [(channel, _for_browsers(values))]))
+            with self._lock:
+                self._images[channel] = kept
+        return kept[1], index
+
+    def column(self, channel: str) -> npt.NDArray[np.float64]:
+        """The numbers of a channel so far.
+
+        Raises:
+            NotFound: it has no such channel of numbers.
+        """
+        with self._lock:
+            for columns in self._columns.values():
+                if channel in columns:
+                    return columns[channel].part(0, columns[channel].length)
+        raise NotFound(f"scan {self.record.number}: has no channel {channel!r} of numbers")
+
+    def _channel(self, name: str) -> Channel:
+        return next(one for device in self._devices.values() for one in device.channels if one.name == name)
 
 
 def summary(record: Record) -> dict[str, Any]:
@@ -187,3 +231,12 @@ def _is_number(channel: Channel) -> bool:
 def _is_array(channel: Channel) -> bool:
     return len(channel.shape) in (1, 2) and channel.numpy_dtype.kind in NUMBERS
 
+
+
+def _for_browsers(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The array in a type that typed arrays of a browser have; integers of 64 bits become numbers."""
+    if values.dtype.kind == "b":
+        return values.astype(np.uint8)
+    if values.dtype.itemsize == 8 or values.dtype == np.float16 or values.dtype.kind not in "iuf":
+        return values.astype(np.float64)
+    return values

@@ -7,6 +7,7 @@ taken; one that takes them slowly gets fewer and larger ones.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -15,6 +16,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ronda.framework.errors import BadValue, NotAllowed, RondaError
+from ronda.framework.scan.analysis.curve import Curve
 from ronda.shell.view.access import Access, Role
 from ronda.shell.view.axes import Axes
 from ronda.shell.view.following import Following
@@ -26,6 +28,12 @@ PERIOD = 0.05
 
 LARGEST_ORDER = 10_000
 """Characters of a message of a page; none needs more."""
+
+FIGURES = ("cen", "fwhm", "com", "peak", "trough")
+"""What is told of a curve: properties of `Curve`."""
+
+MOST_ARRAYS = 4
+"""Images and spectra that a page shows at once."""
 
 NEWEST = "newest"
 """What a page shows that goes to each new scan by itself."""
@@ -43,11 +51,12 @@ class Viewer:
         self._access = access
         self._following = following
         self._axes = axes
-        self._role = access.role("")
+        self._role = Role.NOBODY  # until it has said who it is: then it wants everything from the start
         self._wanted = NEWEST
         self._scan: ShownScan | None = None
         self._sent: dict[str, int] = {}
         self._told = {"list": -1, "axes": -1, "scan": -1}
+        self._arrays: dict[str, int] = {}
         self._answers: asyncio.Queue[bytes] = asyncio.Queue(100)
 
     async def serve(self) -> None:
@@ -101,12 +110,21 @@ class Viewer:
             if scan is None:
                 return []
             self._scan, self._sent, self._told["scan"] = scan, {}, -1
+            self._arrays = dict.fromkeys(self._arrays, -1)
         scan, version = self._scan, self._scan.version
         if version != self._told["scan"]:
             self._told["scan"] = version
             found.append(encode({"type": "scan", **scan.heading(), "over": scan.over}))
             message, self._sent = scan.points(self._sent)
             if message is not None:
+                found.append(message)
+        for channel, beyond in list(self._arrays.items()):
+            try:
+                message, index = await asyncio.to_thread(scan.latest, channel, beyond, self._following.frames)
+            except RondaError:
+                continue  # overwritten while it was read, a newer one comes; or in the file alone
+            if message is not None:
+                self._arrays[channel] = index
                 found.append(message)
         return found
 
@@ -133,6 +151,12 @@ class Viewer:
             case "show":
                 self._require(Role.VIEWER)
                 self._wanted = str(order.get("scan", NEWEST))
+            case "arrays":
+                self._require(Role.VIEWER)
+                self._arrays = {name: self._arrays.get(name, -1) for name in _names(order.get("channels"))}
+            case "figures":
+                self._require(Role.VIEWER)
+                return self._figures(str(order.get("x", "")), str(order.get("y", "")))
             case "move":
                 self._require(Role.OPERATOR)
                 await _done(self._axes.move(str(order.get("axis", "")), order.get("to")))  # type: ignore[arg-type]
@@ -140,8 +164,21 @@ class Viewer:
                 self._require(Role.OPERATOR)
                 await _done(self._axes.halt(str(order.get("axis", ""))))
             case other:
-                raise BadValue(f"live view: {other!r} is no order; there are enter, show, move, stop")
+                raise BadValue(f"live view: {other!r} is no order; there are enter, show, arrays, figures, move, stop")
         return {}
+
+    def _figures(self, x: str, y: str) -> dict[str, Any]:
+        """Centre, width and so on of a curve, computed as the prompt does."""
+        if self._scan is None:
+            raise BadValue("live view: no scan is looked at")
+        across, up = self._scan.column(x), self._scan.column(y)
+        length = min(len(across), len(up))
+        curve = Curve.of(across[:length], up[:length], y)
+        found: dict[str, float] = {}
+        for name in FIGURES:
+            with contextlib.suppress(BadValue):  # an edge has no width, noise has neither
+                found[name] = float(getattr(curve, name))
+        return {"figures": found}
 
     def _require(self, role: Role) -> None:
         if self._role < role:
@@ -161,6 +198,12 @@ def _understood(text: str) -> dict[str, Any]:
     if not isinstance(order, dict):
         raise BadValue("live view: a message must be a JSON object")
     return order
+
+
+def _names(given: object) -> list[str]:
+    if not isinstance(given, list) or len(given) > MOST_ARRAYS or not all(isinstance(one, str) for one in given):
+        raise BadValue(f"live view: give the names of at most {MOST_ARRAYS} channels")
+    return given
 
 
 async def _done(future: Future[None]) -> None:

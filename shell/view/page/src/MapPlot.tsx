@@ -1,7 +1,7 @@
 // A mesh as a map while it fills, drawn by h5web.
 
 import { HeatmapVis, ScaleType, getDomain } from '@h5web/lib';
-import { mesh } from './mesh';
+import { edges, mesh } from './mesh';
 import type { Shown } from './store';
 
 export function MapPlot({ shown, channel, logarithmic }: { shown: Shown; channel: string; logarithmic: boolean }) {
@@ -19,8 +19,8 @@ export function MapPlot({ shown, channel, logarithmic }: { shown: Shown; channel
         aspect="auto"
         showGrid={false}
         title={channel}
-        abscissaParams={{ label: map.fast.name, value: map.fast.positions }}
-        ordinateParams={{ label: map.slow.name, value: map.slow.positions }}
+        abscissaParams={{ label: map.fast.name, value: edges(map.fast.positions) }}
+        ordinateParams={{ label: map.slow.name, value: edges(map.slow.positions) }}
       />
     </div>
   );

@@ -23,7 +23,7 @@ export function ScanList() {
             <button aria-current={scan.scan === shown?.heading.scan} onClick={() => choose(scan.scan)} title={scan.sentence || scan.title}>
               <span className={`state ${scan.state}`} aria-label={scan.state} />
               <b>{scan.number}</b> <span className="title">{scan.title}</span>
-              <time>{new Date(scan.started * 1000).toLocaleTimeString()}</time>
+              <time>{new Date(scan.started * 1000).toLocaleTimeString('en-GB')}</time>
             </button>
           </li>
         ))}

@@ -1,8 +1,11 @@
 // The scan that is looked at: what it is, and its curves or its map.
 
 import { useEffect, useState } from 'react';
+import { ArrayPlot } from './ArrayPlot';
+import { watch } from './connection';
 import { CurvePlot } from './CurvePlot';
-import { drawn, first, INDEX, type Choice } from './curve';
+import { arrays, drawn, first, INDEX, type Choice } from './curve';
+import { Figures } from './Figures';
 import { MapPlot } from './MapPlot';
 import { useKnown, type Shown } from './store';
 
@@ -10,12 +13,16 @@ export function ScanView() {
   const { shown, points } = useKnown();
   const [choice, setChoice] = useState<Choice | null>(null);
   const [logarithmic, setLogarithmic] = useState(false);
+  const [array, setArray] = useState('');
   const scan = shown?.heading.scan;
   useEffect(() => setChoice(shown === null ? null : first(shown)), [scan]);
+  const looked = shown === null ? undefined : arrays(shown.heading.channels).find(({ name }) => name === array);
+  useEffect(() => watch(looked === undefined ? [] : [looked.name]), [looked?.name]);
   if (shown === null || choice === null) return <section className="scan empty">No scan yet.</section>;
   const numbers = drawn(shown.heading.channels);
   const counters = numbers.filter((channel) => channel.role === '');
   const map = shown.heading.grid !== null;
+  const [y] = choice.left;
   return (
     <section className="scan">
       <ScanHeading shown={shown} />
@@ -52,8 +59,17 @@ export function ScanView() {
               {name}
             </button>
           ))}
+          {arrays(shown.heading.channels).map(({ name, about }) => (
+            <button key={name} title={about || name} className="array" aria-pressed={name === array} onClick={() => setArray(name === array ? '' : name)}>
+              {name}
+            </button>
+          ))}
         </fieldset>
       </div>
+      {!map && y !== undefined && choice.x !== INDEX && (
+        <Figures scan={shown.heading.scan} x={choice.x} y={y} over={shown.heading.over} points={points} />
+      )}
+      {looked !== undefined && <ArrayPlot shown={shown} channel={looked} logarithmic={logarithmic} />}
       {map ? (
         <MapPlot shown={shown} channel={choice.left[0] ?? ''} logarithmic={logarithmic} />
       ) : (

@@ -10,6 +10,7 @@ type Order = Record<string, unknown> & { do: string };
 
 let socket: WebSocket | null = null;
 let wanted = 'newest';
+let arrays: string[] = [];
 let count = 0;
 const waiting = new Map<number, { done: (answer: Record<string, unknown>) => void; failed: (why: Error) => void }>();
 
@@ -40,6 +41,11 @@ export function show(scan: string): void {
   void ask({ do: 'show', scan }).catch(() => undefined); // asked again when the connection is back
 }
 
+export function watch(channels: string[]): void {
+  arrays = channels;
+  void ask({ do: 'arrays', channels }).catch(() => undefined); // likewise
+}
+
 export function connect(): void {
   const scheme = window.location.protocol === 'https:' ? 'wss' : 'ws';
   const opened = new WebSocket(`${scheme}://${window.location.host}/view`);
@@ -49,7 +55,9 @@ export function connect(): void {
     try {
       const { role } = await ask({ do: 'enter', token: token() });
       change({ connected: true, role: role as 'viewer', shown: null });
-      if (role !== 'nobody') await ask({ do: 'show', scan: wanted });
+      if (role === 'nobody') return;
+      await ask({ do: 'arrays', channels: arrays });
+      await ask({ do: 'show', scan: wanted });
     } catch {
       opened.close();
     }

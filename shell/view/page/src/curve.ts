@@ -23,6 +23,11 @@ export function drawn(channels: Channel[]): Channel[] {
   return channels.filter((channel) => channel.number && !channel.at_end);
 }
 
+// Images and spectra.
+export function arrays(channels: Channel[]): Channel[] {
+  return channels.filter((channel) => channel.shape.length > 0);
+}
+
 export function first(shown: Shown): Choice {
   const names = new Set(drawn(shown.heading.channels).map((channel) => channel.name));
   const { signals = [], axes = [] } = shown.heading.plot;

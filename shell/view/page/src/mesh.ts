@@ -27,3 +27,10 @@ export function mesh({ heading, columns }: Shown, channel: string): Mesh | null 
     fast: { name: grid.axes[1], positions: fast },
   };
 }
+
+// Where the cells of a map begin and end, so that each position is in the middle of its cell.
+export function edges(positions: number[]): number[] {
+  const step = (n: number) => (positions.length < 2 ? 1 : positions[Math.min(n + 1, positions.length - 1)]! - positions[Math.min(n, positions.length - 2)]!);
+  const last = positions.length - 1;
+  return [...positions.map((position, n) => position - step(Math.max(n - 1, 0)) / 2), positions[last]! + step(last - 1) / 2];
+}

@@ -2,7 +2,7 @@
 
 import { useSyncExternalStore } from 'react';
 import { Growing } from './growing';
-import type { Decoded } from './messages';
+import type { Decoded, Numbers } from './messages';
 
 export interface ScanLine {
   scan: string;
@@ -27,6 +27,7 @@ export interface Channel {
   role: string;
   about: string;
   at_end: boolean;
+  energy: number[] | null; // coefficients of the energy of a channel of a spectrum, in keV
 }
 
 export interface Heading extends ScanLine {
@@ -48,9 +49,16 @@ export interface AxisLine {
   trouble: string;
 }
 
+export interface Latest {
+  index: number;
+  shape: number[];
+  values: Numbers;
+}
+
 export interface Shown {
   heading: Heading;
   columns: Map<string, Growing>;
+  arrays: Map<string, Latest>;
 }
 
 export interface Known {
@@ -93,7 +101,7 @@ export function take({ header, arrays }: Decoded): void {
     case 'scan': {
       const heading = header as unknown as Heading;
       const same = known.shown?.heading.scan === heading.scan ? known.shown : null;
-      change({ shown: { heading, columns: same?.columns ?? new Map() } });
+      change({ shown: { heading, columns: same?.columns ?? new Map(), arrays: same?.arrays ?? new Map() } });
       break;
     }
     case 'points': {
@@ -105,6 +113,14 @@ export function take({ header, arrays }: Decoded): void {
         column.put(firsts[index] ?? 0, values);
         shown.columns.set(name, column);
       });
+      change({ points: known.points + 1 });
+      break;
+    }
+    case 'array': {
+      const shown = known.shown;
+      const [array] = arrays;
+      if (shown === null || shown.heading.scan !== header.scan || array === undefined) return;
+      shown.arrays.set(header.channel as string, { index: header.index as number, shape: array.shape, values: array.values });
       change({ points: known.points + 1 });
       break;
     }
