@@ -23,7 +23,7 @@ PAGE = Path(__file__).with_name("static")
 """The page as it was built from `page/`."""
 
 HEADERS = {
-    # nothing from elsewhere; the plots set styles on elements, and h5web's arrays (ndarray) compile how they are indexed
+    # nothing from elsewhere; plots set styles on elements, and h5web's arrays (ndarray) compile how they are indexed
     "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",

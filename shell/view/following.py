@@ -170,5 +170,3 @@ class Following:
                 self._end.wait(PAUSE)
                 with contextlib.suppress(RondaError):
                     reached = {name: max(at, scan.extent(name).first) for name, at in reached.items()}
-
-

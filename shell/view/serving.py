@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -107,9 +106,8 @@ class _Server(uvicorn.Server):
         if self.started:
             self.told()
 
-    def handle_exit(self, sig: int, frame: object) -> None:
-        self.should_exit = True
-        self.force_exit = self.force_exit or sig == signal.SIGINT
+    def handle_exit(self, *_: object) -> None:
+        self.should_exit = True  # and no signal again behind it, which would end the program with a traceback
 
 
 def _listening(place: Place) -> socket.socket:

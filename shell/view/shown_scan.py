@@ -232,7 +232,6 @@ def _is_array(channel: Channel) -> bool:
     return len(channel.shape) in (1, 2) and channel.numpy_dtype.kind in NUMBERS
 
 
-
 def _for_browsers(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The array in a type that typed arrays of a browser have; integers of 64 bits become numbers."""
     if values.dtype.kind == "b":

@@ -1,0 +1,136 @@
+"""Fixtures of the live view: its process on the demo beamline, a page without browser, a page in Chromium."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from ronda.shell.view.access import FILE
+from ronda.shell.view.growing import Growing
+from ronda.shell.view.messages import decode
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@dataclass
+class View:
+    """The process that serves the page."""
+
+    address: str
+    token: str
+    process: subprocess.Popen[str]
+    run: Callable[[str], str]
+
+    @property
+    def host(self) -> str:
+        """HOST:PORT."""
+        return self.address.removeprefix("http://").rstrip("/")
+
+
+@pytest.fixture(scope="module")
+def view(demo: Any, ronda: Any) -> Iterator[View]:
+    """`ronda view` on the demo beamline; `view.run(code)` runs code at the beamline's prompt."""
+    program = Path(sys.executable).parent / "ronda"
+    process = subprocess.Popen(
+        [program, "view", demo.folder, "--port", "0"], env=ronda.environment, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[-1]
+    token = (demo.folder / ".ronda" / "local" / FILE).read_text().splitlines()[1].split()[1]
+
+    def run(code: str) -> str:
+        return str(ronda("shell", demo.folder, "-c", code).stdout)
+
+    yield View(address, token, process, run)
+    process.terminate()
+    assert process.wait(60) == 0
+    process.stdout.close()
+
+
+@dataclass
+class Page:
+    """What a page knows, without a browser."""
+
+    socket: ClientConnection
+    scans: list[dict[str, Any]] = field(default_factory=list)
+    axes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    heading: dict[str, Any] = field(default_factory=dict)
+    columns: dict[str, Growing] = field(default_factory=dict)
+    arrays: dict[str, tuple[int, npt.NDArray[Any]]] = field(default_factory=dict)
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+    def ask(self, **order: Any) -> dict[str, Any]:
+        """Give an order and wait for its answer."""
+        known = len(self.answers)
+        self.socket.send(json.dumps(order))
+        while len(self.answers) == known:
+            self.take()
+        return self.answers[-1]
+
+    def until(self, condition: Callable[[], Any]) -> None:
+        """Take messages until a condition holds."""
+        while not condition():
+            self.take()
+
+    def take(self) -> None:
+        """Take one message."""
+        header, arrays = decode(self.socket.recv(timeout=60, decode=False))
+        match header["type"]:
+            case "scans":
+                self.scans = header["scans"]
+            case "axes":
+                self.axes = {one["name"]: one for one in header["axes"]}
+            case "scan":
+                if header["scan"] != self.heading.get("scan"):
+                    self.columns, self.arrays = {}, {}
+                self.heading = header
+            case "points":
+                for (name, values), first in zip(arrays.items(), header["firsts"], strict=True):
+                    self.columns.setdefault(name, Growing()).put(first, np.asarray(values, float))
+            case "array":
+                self.arrays[header["channel"]] = (header["index"], arrays[header["channel"]])
+            case "answer":
+                self.answers.append(header)
+
+
+@pytest.fixture
+def page(view: View) -> Iterator[Callable[..., Page]]:
+    """`page(token)` opens a page that looks, or operates."""
+    with contextlib.ExitStack() as opened:
+
+        def look(token: str = "") -> Page:
+            shown = Page(opened.enter_context(connect(f"ws://{view.host}/view", max_size=None)))
+            shown.ask(do="enter", token=token)
+            return shown
+
+        yield look
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (Debian's package `chromium`)")
+    from playwright.sync_api import sync_playwright
+
+    os.environ.setdefault("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
+        )
+        yield browser
+        browser.close()

@@ -1,0 +1,115 @@
+"""The page in a real browser: what is drawn while it runs, and that one can work with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import h5py
+import pytest
+
+from tests.shell.view.conftest import View
+from tests.shell.view.test_view import saved
+
+
+@pytest.fixture
+def opened(view: View, chromium: Any) -> Iterator[Callable[..., Any]]:
+    """`opened(token)` opens the page; what goes wrong in it fails the test."""
+    pages, wrong = [], []
+
+    def look(token: str = "", **how: Any) -> Any:
+        page = chromium.new_page(**{"viewport": {"width": 1400, "height": 900}, **how})
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.set_default_timeout(60_000)
+        pages.append(page)
+        page.goto(view.address + (f"#{token}" if token else ""))
+        return page
+
+    yield look
+    for page in pages:
+        page.close()
+    assert wrong == []
+
+
+def test_a_curve_is_drawn_and_the_values_under_the_cursor_are_those_of_the_file(
+    view: View, opened: Callable[..., Any]
+) -> None:
+    page = opened()
+    told = view.run("ascan(samy, -0.5, 0.8, 30, 0.01, diode); mv(samy, 0)")
+    page.wait_for_selector(".plot[data-points='31']")
+    assert "31 of 31 points" in page.inner_text(".scan header")
+    box = page.locator(".u-over").bounding_box()
+    with h5py.File(saved(told)) as file:
+        entry = file[next(iter(file))]
+        x, y = entry["measurement/samy"][:], entry["measurement/diode"][:]
+    for at in (0, 12, 30):
+        part = (x[at] - x[0]) / (x[-1] - x[0])
+        page.mouse.move(box["x"] + 0.5 + part * (box["width"] - 1), box["y"] + 20)
+        page.wait_for_function(
+            "wanted => [...document.querySelectorAll('.u-legend .u-value')].map(one => one.innerText).join() === wanted",
+            arg=f"{float(f'{x[at]:.7g}'):g},{y[at]:g}",
+        )
+
+
+def test_counters_go_to_the_left_axis_to_the_right_one_and_away(view: View, opened: Callable[..., Any]) -> None:
+    page = opened()
+    view.run("ascan(samy, -0.5, 0.8, 5, 0.01, diode, i0); mv(samy, 0)")
+    page.wait_for_selector(".plot[data-points='6']")
+    i0 = page.get_by_role("button", name="i0", exact=True)
+    assert i0.get_attribute("aria-pressed") == "false"
+    i0.click()
+    page.wait_for_selector("[aria-label='diode, i0 against samy']")
+    i0.click()
+    page.wait_for_selector("[aria-label='diode against samy']")
+    assert i0.get_attribute("class") == "right"
+    i0.click()
+    assert i0.get_attribute("aria-pressed") == "false"
+
+
+def test_a_mesh_fills_a_map_and_an_image_shows_its_latest_frame(view: View, opened: Callable[..., Any]) -> None:
+    page = opened()
+    view.run("amesh(samx, 0, 0.5, 4, samy, 0, 0.5, 3, 0.01, diode, cam); mv(samx, 0, samy, 0)")
+    page.wait_for_selector(".map[data-points='20'] canvas")
+    page.get_by_role("button", name="cam", exact=True).click()
+    page.wait_for_selector(".map[data-index='19'] canvas")
+
+
+def test_an_operator_moves_and_stops_an_axis_by_keyboard(view: View, opened: Callable[..., Any], demo: Any) -> None:
+    page = opened(view.token)
+    assert page.evaluate("location.hash") == ""  # the token is out of sight
+    field = page.get_by_label("target of samx")
+    field.fill("0.5")
+    field.press("Enter")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.axes tr')].some(row => /^samx\\s+0\\.5000\\s+mm\\s+ON/.test(row.innerText))"
+    )
+    assert demo.device("samx").Position == pytest.approx(0.5)
+    field.fill("99")
+    field.press("Enter")
+    told = page.get_by_role("alert")
+    told.wait_for()
+    assert told.inner_text() == "samx: cannot move to 99.0 mm, outside limits [-10.0, 10.0] mm"
+    field.fill("0")
+    field.press("Enter")
+    page.wait_for_function(
+        "[...document.querySelectorAll('.axes tr')].some(row => /^samx\\s+0\\.0000\\s+mm\\s+ON/.test(row.innerText))"
+    )
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (3840, "dark")])
+def test_it_fits_telephones_and_walls(view: View, opened: Callable[..., Any], width: int, scheme: str) -> None:
+    page = opened(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page.wait_for_selector(".axes tr")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    plain = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+    assert plain == ("rgb(20, 24, 29)" if scheme == "dark" else "rgb(255, 255, 255)")
+
+
+def test_a_page_finds_its_server_again(view: View, opened: Callable[..., Any], ronda: Any, demo: Any) -> None:
+    page = opened()
+    page.wait_for_selector(".axes tr")
+    page.context.set_offline(True)
+    page.evaluate("0")
+    page.context.set_offline(False)
+    view.run("loopscan(2, 0.01, diode)")
+    page.wait_for_selector("h2:has-text('loopscan(2, 0.01, diode)')")
