@@ -96,7 +96,12 @@ class Axes:
         axis = self._axis(name)
         if isinstance(to, bool) or not isinstance(to, int | float):
             raise BadValue(f"{name}: cannot go to {to!r}; give a position in {axis.unit or 'its unit'}")
-        return self._orders.submit(axis.start, float(to))
+
+        def begin() -> None:
+            axis.check([float(to)])
+            axis.start(float(to))
+
+        return self._orders.submit(begin)
 
     def halt(self, name: str) -> Future[None]:
         """Stop an axis; stop is for everyone who may move.

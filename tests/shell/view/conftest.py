@@ -40,12 +40,12 @@ class View:
         return self.address.removeprefix("http://").rstrip("/")
 
 
-@pytest.fixture(scope="module")
-def view(demo: Any, ronda: Any) -> Iterator[View]:
-    """`ronda view` on the demo beamline; `view.run(code)` runs code at the beamline's prompt."""
+@contextlib.contextmanager
+def serving(demo: Any, ronda: Any, port: str = "0") -> Iterator[View]:
+    """`ronda view` on the demo beamline, until it is ended."""
     program = Path(sys.executable).parent / "ronda"
     process = subprocess.Popen(
-        [program, "view", demo.folder, "--port", "0"], env=ronda.environment, stdout=subprocess.PIPE, text=True
+        [program, "view", demo.folder, "--port", port], env=ronda.environment, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
     address = process.stdout.readline().split()[-1]
@@ -58,6 +58,13 @@ def view(demo: Any, ronda: Any) -> Iterator[View]:
     process.terminate()
     assert process.wait(60) == 0
     process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def view(demo: Any, ronda: Any) -> Iterator[View]:
+    """The page's process; `view.run(code)` runs code at the beamline's prompt."""
+    with serving(demo, ronda) as one:
+        yield one
 
 
 @dataclass
@@ -112,7 +119,7 @@ def page(view: View) -> Iterator[Callable[..., Page]]:
     with contextlib.ExitStack() as opened:
 
         def look(token: str = "") -> Page:
-            shown = Page(opened.enter_context(connect(f"ws://{view.host}/view", max_size=None)))
+            shown = Page(opened.enter_context(connect(f"ws://{view.host}/view", max_size=None, max_queue=None)))
             shown.ask(do="enter", token=token)
             return shown
 

@@ -8,7 +8,7 @@ from typing import Any
 import h5py
 import pytest
 
-from tests.shell.view.conftest import View
+from tests.shell.view.conftest import View, serving
 from tests.shell.view.test_view import saved
 
 
@@ -17,12 +17,12 @@ def opened(view: View, chromium: Any) -> Iterator[Callable[..., Any]]:
     """`opened(token)` opens the page; what goes wrong in it fails the test."""
     pages, wrong = [], []
 
-    def look(token: str = "", **how: Any) -> Any:
+    def look(token: str = "", address: str = view.address, **how: Any) -> Any:
         page = chromium.new_page(**{"viewport": {"width": 1400, "height": 900}, **how})
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.set_default_timeout(60_000)
         pages.append(page)
-        page.goto(view.address + (f"#{token}" if token else ""))
+        page.goto(address + (f"#{token}" if token else ""))
         return page
 
     yield look
@@ -35,11 +35,11 @@ def test_a_curve_is_drawn_and_the_values_under_the_cursor_are_those_of_the_file(
     view: View, opened: Callable[..., Any]
 ) -> None:
     page = opened()
-    told = view.run("ascan(samy, -0.5, 0.8, 30, 0.01, diode); mv(samy, 0)")
-    page.wait_for_selector(".plot[data-points='31']")
+    scan = saved(view.run("ascan(samy, -0.5, 0.8, 30, 0.01, diode); mv(samy, 0)"))
+    page.wait_for_selector(f".scan[data-number='{scan.number}'] .plot[data-points='31']")
     assert "31 of 31 points" in page.inner_text(".scan header")
     box = page.locator(".u-over").bounding_box()
-    with h5py.File(saved(told)) as file:
+    with h5py.File(scan.path) as file:
         entry = file[next(iter(file))]
         x, y = entry["measurement/samy"][:], entry["measurement/diode"][:]
     for at in (0, 12, 30):
@@ -53,8 +53,8 @@ def test_a_curve_is_drawn_and_the_values_under_the_cursor_are_those_of_the_file(
 
 def test_counters_go_to_the_left_axis_to_the_right_one_and_away(view: View, opened: Callable[..., Any]) -> None:
     page = opened()
-    view.run("ascan(samy, -0.5, 0.8, 5, 0.01, diode, i0); mv(samy, 0)")
-    page.wait_for_selector(".plot[data-points='6']")
+    scan = saved(view.run("ascan(samy, -0.5, 0.8, 5, 0.01, diode, i0); mv(samy, 0)"))
+    page.wait_for_selector(f".scan[data-number='{scan.number}'] .plot[data-points='6']")
     i0 = page.get_by_role("button", name="i0", exact=True)
     assert i0.get_attribute("aria-pressed") == "false"
     i0.click()
@@ -68,8 +68,8 @@ def test_counters_go_to_the_left_axis_to_the_right_one_and_away(view: View, open
 
 def test_a_mesh_fills_a_map_and_an_image_shows_its_latest_frame(view: View, opened: Callable[..., Any]) -> None:
     page = opened()
-    view.run("amesh(samx, 0, 0.5, 4, samy, 0, 0.5, 3, 0.01, diode, cam); mv(samx, 0, samy, 0)")
-    page.wait_for_selector(".map[data-points='20'] canvas")
+    scan = saved(view.run("amesh(samx, 0, 0.5, 4, samy, 0, 0.5, 3, 0.01, diode, cam); mv(samx, 0, samy, 0)"))
+    page.wait_for_selector(f".scan[data-number='{scan.number}'] .map[data-points='20'] canvas")
     page.get_by_role("button", name="cam", exact=True).click()
     page.wait_for_selector(".map[data-index='19'] canvas")
 
@@ -105,11 +105,12 @@ def test_it_fits_telephones_and_walls(view: View, opened: Callable[..., Any], wi
     assert plain == ("rgb(20, 24, 29)" if scheme == "dark" else "rgb(255, 255, 255)")
 
 
-def test_a_page_finds_its_server_again(view: View, opened: Callable[..., Any], ronda: Any, demo: Any) -> None:
-    page = opened()
-    page.wait_for_selector(".axes tr")
-    page.context.set_offline(True)
-    page.evaluate("0")
-    page.context.set_offline(False)
-    view.run("loopscan(2, 0.01, diode)")
-    page.wait_for_selector("h2:has-text('loopscan(2, 0.01, diode)')")
+def test_a_page_finds_its_server_again(opened: Callable[..., Any], ronda: Any, demo: Any) -> None:
+    with serving(demo, ronda) as first:
+        page = opened(address=first.address)
+        page.wait_for_selector(".axes tr")
+    page.wait_for_selector("[role=status]:has-text('no connection to its server')")
+    with serving(demo, ronda, first.host.partition(":")[2]) as again:
+        scan = saved(again.run("loopscan(2, 0.01, diode)"))
+        page.wait_for_selector(f".scan[data-number='{scan.number}']")
+        assert page.locator("[role=status]").count() == 0

@@ -24,7 +24,7 @@ export function ScanView() {
   const map = shown.heading.grid !== null;
   const [y] = choice.left;
   return (
-    <section className="scan">
+    <section className="scan" data-number={shown.heading.number}>
       <ScanHeading shown={shown} />
       <div className="choices">
         {!map && (
