@@ -107,6 +107,7 @@ class ShownScan:
         """What the page must know to draw it."""
         return {
             **summary(self.record),
+            "over": self.over,
             "trouble": self.trouble,
             "plot": dict(self._plot),
             "grid": self._grid,

@@ -111,13 +111,15 @@ class Viewer:
                 return []
             self._scan, self._sent, self._told["scan"] = scan, {}, -1
             self._arrays = dict.fromkeys(self._arrays, -1)
+            found.append(encode({"type": "scan", **scan.heading(), "over": False}))
         scan, version = self._scan, self._scan.version
         if version != self._told["scan"]:
             self._told["scan"] = version
-            found.append(encode({"type": "scan", **scan.heading(), "over": scan.over}))
+            heading = encode({"type": "scan", **scan.heading()})
             message, self._sent = scan.points(self._sent)
             if message is not None:
                 found.append(message)
+            found.append(heading)  # so that who reads that the scan is over has all of its points
         for channel, beyond in list(self._arrays.items()):
             try:
                 message, index = await asyncio.to_thread(scan.latest, channel, beyond, self._following.frames)
