@@ -96,7 +96,9 @@ COMMANDS: dict[str, Command | Group] = {
                 },
                 default="list",
             ),
-            "compact": Command("archive:compact", "Bring the buffer of an idle archive into Parquet files."),
+            "compact": Command(
+                "archive:compact", "Bring the buffer of an idle archive into Parquet files, or into its database."
+            ),
         },
     ),
     "env": Command("environment:env", 'Print the exports for other clients: `eval "$(ronda env)"`.'),
