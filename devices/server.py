@@ -29,6 +29,7 @@ from ronda.framework.config.beamline import NAME_PATTERN
 from ronda.framework.errors import ConfigurationError, RondaError, ServiceFailed
 from ronda.framework.host.entries import server_name
 from ronda.framework.host.process import READY
+from ronda.framework.turns import take_short_turns
 
 HALT_LIMIT = 2.0
 """Seconds that motion and counting have to come to rest when the server ends."""
@@ -92,7 +93,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def wake_in_time() -> None:
-    """Let the short sleeps of all threads to come end when they should: Linux adds 0.05 ms to each, to save power."""
+    """Let all threads to come run as soon as they wake, also from short sleeps: Linux adds 0.05 ms to save power."""
+    take_short_turns()
     with contextlib.suppress(OSError):  # not on other systems
         Path("/proc/self/timerslack_ns").write_text(str(TIMER_SLACK))
 

@@ -117,7 +117,7 @@ class Layout:
             file.write_text(json.dumps(self._simulators_file(ports, control), indent=1))
 
         return ProcessPlan(
-            Launch(SIMULATORS, [sys.executable, "-m", "ronda.simulators", str(file)], {}),
+            Launch(SIMULATORS, [sys.executable, "-m", "ronda.simulators", str(file)], {}, prompt=True),
             "simulators",
             needs=[],
             restart=RestartParameters(),
@@ -162,7 +162,7 @@ class Layout:
             self.folders.redis_socket.unlink(missing_ok=True)
 
         command = redis_service.server_command(self.beamline.parameters.services.redis, self.folders)
-        launch = Launch(REDIS, command, {}, reports=False, ready_line="eady to accept connections")
+        launch = Launch(REDIS, command, {}, reports=False, ready_line="eady to accept connections", prompt=True)
         # it reads its log first, which takes about a second for each 100 MB
         return ProcessPlan(launch, "service", [], RestartParameters(), start_timeout=120.0, ask=ask, before=before)
 

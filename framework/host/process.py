@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ronda.framework.errors import ServiceFailed
 from ronda.framework.host.logs import rotate
+from ronda.framework.turns import take_short_turns
 
 MARK = "RONDA_PROCESS"
 """Environment variable that marks each process of ours, `<state folder>:<name>`. The kernel keeps it as long as the
@@ -131,6 +132,7 @@ class Launch:
         environment: added to ours.
         reports: whether the process says on the ready pipe when it is ready.
         ready_line: text in its output that says so, for programs that are not ours.
+        prompt: whether others wait for each of its answers: it runs as soon as it wakes, see `take_short_turns`.
     """
 
     name: str
@@ -138,6 +140,7 @@ class Launch:
     environment: Mapping[str, str]
     reports: bool = True
     ready_line: str | None = None
+    prompt: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,6 +199,8 @@ def start(launch: Launch, state_folder: Path, log: Path, keep: tuple[int, ...] =
     finally:
         if pipe:
             os.close(pipe[1])
+    if launch.prompt:
+        take_short_turns(child.pid)
     # the exit status is taken by the supervisor with waitpid; Popen would warn that nobody waited
     child.returncode = 0
     identity = identify(child.pid)

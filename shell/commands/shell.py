@@ -27,9 +27,11 @@ def shell(
     file: Annotated[Path | None, typer.Option("--run", metavar="FILE", help="Run this script")] = None,
 ) -> None:
     """Open a prompt on a running beamline, or run code there."""
+    from ronda.framework.turns import take_short_turns
     from ronda.shell.prompt.cooperative import make_cooperative
 
     make_cooperative()
+    take_short_turns()  # scans wait for this program at each point
     signal.signal(signal.SIGINT, _leave)
 
     if code is not None and file is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.scan.scan import Scan
 from ronda.framework.scan.standard import Scans
+from ronda.framework.turns import take_short_turns
 
 POINTS = 300
 EXPOSURE = 0.001
@@ -149,6 +150,7 @@ def measure(beamline: Beamline) -> None:
 
 def main() -> None:
     """Bring the beamline up, measure, take it down."""
+    take_short_turns()  # as `ronda shell` does
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "bench"
         configuration(folder)
