@@ -15,6 +15,7 @@ import pytest
 import tango
 
 from ronda.framework.host.entries import CONFIGURATION
+from ronda.framework.turns import TURN, take_short_turns, turn
 
 
 def axis(channel: int, **keys: Any) -> dict[str, Any]:
@@ -74,6 +75,13 @@ def test_it_serves_devices_of_several_kinds(mixed, rig):
 def test_when_it_says_ready_all_its_devices_answer(mixed, rig):
     for name in ("mcm", "mx", "my", "ctm"):
         rig.proxy(name).ping()
+
+
+def test_its_threads_run_as_soon_as_they_wake(mixed):
+    if not take_short_turns(mixed.process.pid):
+        pytest.skip("this system gives threads no turns of their own length; Linux does from 6.12 on")
+    turns = [turn(thread.id) for thread in psutil.Process(mixed.process.pid).threads()]
+    assert turns.count(TURN) > 5  # all but those that libraries begin when they are imported
 
 
 def test_it_listens_on_the_configured_interface_only(mixed, rig):
