@@ -35,7 +35,7 @@ def rate_in(rate_out: Any, dead_time: float, *, paralysable: bool) -> Floats:
     """The rate of photons that came, from that of those counted.
 
     Each event is followed by a dead time τ. Not paralysable: n = m / (1 − m τ). Paralysable, where events in the dead
-    time prolong it: m = n exp(−n τ), so n = −W₀(−m τ) / τ, the lower of the two rates that give m
+    time prolong it: m = n exp(−n τ), so n = −W₀(−m τ) / τ = m exp(−W₀(−m τ)), the lower of the two rates that give m
     (G. F. Knoll, Radiation Detection and Measurement, 4th ed., ch. 4.VII).
 
     Args:
@@ -59,7 +59,7 @@ def rate_in(rate_out: Any, dead_time: float, *, paralysable: bool) -> Floats:
         from scipy.special import lambertw
 
         possible = (lost >= 0) & (lost <= np.exp(-1))
-        found = -lambertw(np.where(possible, -lost, 0.0)).real / dead_time
+        found = measured * np.exp(-lambertw(np.where(possible, -lost, 0.0)).real)  # = -W/τ, also for the shortest τ
     else:
         possible = (lost >= 0) & (lost < 1)
         found = measured / (1 - np.where(possible, lost, 0.0))
