@@ -20,6 +20,7 @@ __all__ = [
     "AxisReading",
     "Channel",
     "ControllerParameters",
+    "Knots",
     "Latches",
     "MotorController",
     "ReferenceMark",
@@ -72,6 +73,23 @@ class Latches:
     positions: npt.NDArray[np.float64]
     encoders: npt.NDArray[np.float64]
     compared: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Knots:
+    """A trajectory of m axes: cubic polynomials between k knots (PVT), from rest to rest.
+
+    Attributes:
+        channels: of the axes.
+        times: rising from 0, in s; (k,) float64.
+        positions: in steps; (k, m) float64.
+        velocities: in steps/s; (k, m) float64.
+    """
+
+    channels: tuple[Channel, ...]
+    times: npt.NDArray[np.float64]
+    positions: npt.NDArray[np.float64]
+    velocities: npt.NDArray[np.float64]
 
 
 class MotorController(Driver):
@@ -213,6 +231,41 @@ class MotorController(Driver):
     def latched(self, channel: Channel, first: int) -> Latches:
         """What was latched with the triggers from number `first` on; may be a part of them, ask again then."""
         raise NotAllowed(f"{self.name}: this driver does not latch positions at triggers")
+
+    # -- trajectories
+
+    def load_trajectory(self, knots: Knots) -> None:
+        """Give the controller a trajectory, which the axes shall follow by its own clock; nothing moves.
+
+        Raises:
+            HardwareFault: the controller refuses.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot let axes follow a trajectory")
+
+    def start_trajectory(self) -> None:
+        """Begin the trajectory that was loaded, and return.
+
+        A stop, a limit switch or a fault of one axis ends it for all.
+
+        Raises:
+            HardwareFault: an axis stands elsewhere than it begins, or cannot move so fast; then none of them moves.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot let axes follow a trajectory")
+
+    def compare_times(self, channel: Channel, first: float, period: float, count: int, *, emits: bool) -> None:
+        """Forget what was latched, and latch at times of the next trajectory, counted from its start in s.
+
+        Args:
+            channel: of the axis.
+            first: time of the first one.
+            period: from each to the next.
+            count: how many.
+            emits: whether the output of the axis gives a trigger then.
+
+        Raises:
+            HardwareFault: the controller refuses.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot emit triggers along a trajectory")
 
     def sync(self, channel: Channel) -> None:
         """The axis was moved by hand: let the controller find out where it is, from a sensor if it has one."""

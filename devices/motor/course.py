@@ -88,6 +88,7 @@ class Course:
         cut: whether it was stopped: nothing more begins, and the end is no failure by itself.
         forgets_home: whether the dial is not trusted any more from its start on.
         direction: of its latest motion on the dial: 1, -1, or 0 if that does not matter.
+        companions: channels of the axes that move with it and stop with it.
     """
 
     forgets_home: ClassVar[bool] = False
@@ -113,6 +114,7 @@ class Course:
         self.trouble = ""
         self.cut = False
         self.direction = 0
+        self.companions: frozenset[Channel] = frozenset()
         self._lost = False
         self._begun = time.monotonic()
 

@@ -42,7 +42,7 @@ class MotorKind:
             name,
             "controller",
             "MotorController",
-            "ronda.devices.motor.controller:ControllerDevice",
+            "ronda.devices.motor.trajectory:TrajectoryController",
             {"name": name, **entry.model_dump(mode="json", exclude={"axes"})},
             live=marked_keys(type(entry), "live"),
         )
@@ -80,7 +80,7 @@ def _axis(controller: str, driver: str, name: str, axis: AxisParameters) -> Tang
         name,
         "axis",
         "Axis",
-        "ronda.devices.motor.sweeping:SweepingAxis",
+        "ronda.devices.motor.trajectory_axis:TrajectoryAxis",
         {"name": name, "controller": controller, "driver": driver, **axis.model_dump(mode="json")},
         attributes=_attributes(axis),
         live=marked_keys(type(axis), "live"),

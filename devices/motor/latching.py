@@ -78,8 +78,13 @@ class LatchRecorder:
         """Whether it still publishes."""
         return self._thread.is_alive() and not self._leaving.is_set()
 
-    def arm(self, line: int, start: float, step: float, count: int, *, clocks: bool = True) -> None:
-        """Let the controller give triggers at positions (steps), and before, if asked for, those that set the clocks.
+    def arm(self, line: int, begin: Callable[[MotorController], None], *, clocks: bool = True) -> None:
+        """Let the controller latch anew, and before, if asked for, give the triggers that set the clocks.
+
+        Args:
+            line: number of the line.
+            begin: tells the controller when; it forgets what was latched before.
+            clocks: whether triggers set the clocks.
 
         Raises:
             NotReady: it has left the scan.
@@ -90,7 +95,7 @@ class LatchRecorder:
                 raise NotReady(f"{self._label}: has left scan {self.scan.number}")
             if self._line >= 0:
                 self._take()
-            self._ask(lambda driver: driver.compare(self._channel, start, step, count))
+            self._ask(begin)
             self._line, self._first = line, 0
         for pause in PAUSES if clocks else ():
             time.sleep(pause)

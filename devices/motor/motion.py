@@ -133,13 +133,20 @@ class Motion:
 
     # -- what axes ask for, in a Tango client's thread
 
-    def start(self, who: str, what: str, courses: Sequence[Course]) -> None:
+    def start(
+        self,
+        who: str,
+        what: str,
+        courses: Sequence[Course],
+        first: Callable[[MotorController], None] | None = None,
+    ) -> None:
         """Start courses together, all or none; returns when the hardware has taken them.
 
         Args:
             who: the device that asks, for messages.
             what: what it wants, as in `cannot <what>`.
             courses: one for each axis; if there are several, each begins with a plain motion.
+            first: begins the first motion of all of them, if that is another one.
 
         Raises:
             Busy: an axis is moving already, or another client has locked it.
@@ -181,7 +188,7 @@ class Motion:
             # the client hears first that the hardware has taken the move, then everybody else
             link.submit_later(tell, TELL_DELAY)
             asked = time.monotonic()
-            self._begin(courses)
+            self._begin(courses, first)
             begun = (asked + time.monotonic()) / 2  # somewhere in between the hardware has taken it
             self._moving |= before.keys()
             for course in courses:
@@ -328,13 +335,15 @@ class Motion:
 
     # -- in the worker's thread
 
-    def _begin(self, courses: Sequence[Course]) -> None:
+    def _begin(self, courses: Sequence[Course], first: Callable[[MotorController], None] | None) -> None:
         driver = self._known_driver()
         try:
             for course in courses:
                 if course.velocity is not None:
                     driver.set_velocity(course.channel, course.velocity)
-            if len(courses) == 1:
+            if first is not None:
+                first(driver)
+            elif len(courses) == 1:
                 courses[0].begin(driver)
             else:
                 driver.start({course.channel: course.steps for course in courses if course.steps is not None})
@@ -364,6 +373,8 @@ class Motion:
         course = self._courses.get(channel)
         if course is not None:
             course.cut = True
+            for companion in course.companions & self._courses.keys():
+                self._courses[companion].cut = True
 
     def _read(self, channels: Sequence[Channel]) -> dict[Channel, AxisReading]:
         found, errors = read_axes(self._known_driver(), channels, self._refused)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ronda.devices.motor.contract import Latches
+    from ronda.devices.motor.contract import Latches, MotorController
     from ronda.devices.motor.latching import LatchRecorder
 
 LINE = 'JSON: start and step in units, npoints, time of a point in s: {"start": 0, "step": 0.01, "npoints": 100, ...}'
@@ -88,7 +88,12 @@ class SweepingAxis(AxisDevice):
         start = self._scale.steps(self._scale.dial(found.start)) + slip
         step = self._scale.sign * self._scale.steps(found.step)
         clocks = told.get("clocks", True) is not False
-        self.wait(lambda: self._recorder_of(scan).arm(number, start, step, found.npoints + 1, clocks=clocks))
+        channel = self.parameters.channel
+
+        def compare(driver: MotorController) -> None:
+            driver.compare(channel, start, step, found.npoints + 1)
+
+        self.wait(lambda: self._recorder_of(scan).arm(number, compare, clocks=clocks))
 
     @command(AxisCommand.START_SWEEP, dtype_in=str, doc_in=LINE)
     def start_sweep(self, text: str) -> None:

@@ -228,6 +228,26 @@ class Assembly:
 
         return self._known_link(who, "compute its real axes").run(who, "compute its real axes", compute)
 
+    def pseudo_positions(self, who: str, ways: Mapping[str, Sequence[float]]) -> dict[str, list[float]]:
+        """Where the pseudo axes would be, by name, when the real ones are at these positions; nobody is asked.
+
+        Raises:
+            NotFound: one is no real axis of this calculation, or one is missing.
+            BadValue: not all have as many points.
+        """
+        names = {role: str(name) for role, name in self._known_real().axes.items()}
+        if set(ways) != set(names.values()):
+            raise NotFound(f"{who}: computes from {', '.join(names.values())}, not from {', '.join(ways)}")
+        lengths = {len(way) for way in ways.values()}
+        if len(lengths) > 1:
+            raise BadValue(f"{who}: give as many positions of each real axis, not {sorted(lengths)}")
+        found = self._known_calculation().to_pseudo({role: np.array(ways[name]) for role, name in names.items()})
+        (length,) = lengths
+        return {
+            axis.label: np.broadcast_to(np.asarray(found[role], float), (length,)).tolist()
+            for role, axis in self._axes.items()
+        }
+
     def check(self, who: str, role: Role, targets: Sequence[float]) -> None:
         """Refuse targets of one pseudo axis that the real axes cannot reach one after the other.
 

@@ -99,11 +99,25 @@ class CalculationDevice(RondaDevice):
     )
     def real_targets(self, targets: str) -> str:
         """Compute where real axes would go; nothing moves."""
-        try:
-            wanted = {str(name): [float(each) for each in way] for name, way in json.loads(targets).items()}
-        except (ValueError, TypeError, AttributeError) as error:
-            raise BadValue(f'{self.label}: {targets[:100]!r} should be JSON like {{"s1vg": [0.5, 0.6]}}') from error
+        wanted = self._ways(targets, "s1vg")
         return json.dumps(self.wait(lambda: self._assembly.real_targets(self.label, wanted)))
+
+    @command(
+        CalculationCommand.PSEUDO_POSITIONS,
+        dtype_in=str,
+        doc_in='Positions of all real axes, one for each point, as JSON: {"s1u": [0.25, 0.3], "s1d": [0.25, 0.3]}',
+        dtype_out=str,
+        doc_out='Where the pseudo axes are then, as JSON: {"s1vg": [0.5, 0.6], "s1vo": [0, 0]}; NaN where nowhere',
+    )
+    def pseudo_positions(self, positions: str) -> str:
+        """Compute where pseudo axes are, for positions that were measured; nothing is asked."""
+        return json.dumps(self._assembly.pseudo_positions(self.label, self._ways(positions, "s1u")))
+
+    def _ways(self, text: str, example: str) -> dict[str, list[float]]:
+        try:
+            return {str(name): [float(each) for each in way] for name, way in json.loads(text).items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            raise BadValue(f'{self.label}: {text[:100]!r} should be JSON like {{"{example}": [0.5, 0.6]}}') from error
 
     def _class(self, configuration: Mapping[str, Any]) -> type[Calculation]:
         return load_driver("pseudo", str(configuration.get("driver")), Calculation)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
-from ronda.framework.errors import BadValue, NotAllowed, NotFound, OutOfRange
+from ronda.framework.errors import BadValue, HardwareFault, NotAllowed, NotFound, OutOfRange
 from ronda.framework.nexus import words
 from ronda.framework.scan.chain import every, subscan
 from ronda.framework.scan.fields import Fields
@@ -22,6 +26,9 @@ HARDWARE, SOFTWARE = "hardware", "software"
 
 SOFTWARE_TIME = 0.01
 """Seconds of each point that are left for software triggers: for their way to the devices, and that of the data."""
+
+Edges = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
+"""Where an axis was at the begin and at the end of each of n points, in its unit."""
 
 VALID_CHANNEL = Channel(words.VALID, "|u1")
 
@@ -37,6 +44,7 @@ class Swept:
         velocity: over the points, in u/s.
         duration: from rest to rest, in s.
         triggers: whether it gives triggers at positions.
+        run_up: from its start to the first point, in s; None if that is as long as it brakes.
     """
 
     begins: float
@@ -45,6 +53,11 @@ class Swept:
     velocity: float
     duration: float
     triggers: bool
+    run_up: float | None = None
+
+    def before(self, measured: float) -> float:
+        """From its start to the first point, in s, of points that take so long together (s)."""
+        return (self.duration - measured) / 2 if self.run_up is None else self.run_up
 
 
 @dataclass(frozen=True)
@@ -82,6 +95,55 @@ class Continuous:
         time = self.lines[0].time
         return time if self.hardware else time - self.left
 
+    @property
+    def moving(self) -> tuple[Axis, ...]:
+        """The axes whose positions bound the points, `axis` first."""
+        return (self.axis,)
+
+    @property
+    def shown(self) -> tuple[Axis, ...]:
+        """The axes whose positions each point has, in the order of a plot."""
+        return self.moving
+
+    def how(self, number: int) -> Swept:
+        """How a line is swept, as the hardware's server says now.
+
+        Raises:
+            OutOfRange, NotAllowed: it cannot be.
+        """
+        return check_sweep(self.axis, self.lines[number])
+
+    def begins(self, number: int) -> list[tuple[Axis, float]]:
+        """Where axes must stand before a line."""
+        return [(self.axis, self.how(number).begins)]
+
+    def arm(self, number: int, told: Mapping[str, Any]) -> None:
+        """Let triggers come in a line; `told` says for which scan."""
+        self.axis.remote.command(AxisCommand.ARM_SWEEP, self.lines[number].to_json(**told))
+
+    def start(self, number: int) -> None:
+        """Begin to sweep over a line."""
+        self.axis.begins(self.axis, None)
+        self.axis.remote.command(AxisCommand.START_SWEEP, self.lines[number].to_json())
+
+    def velocity(self, number: int, axis: Axis, elapsed: float) -> float:
+        """Of an axis in a line, so many s after its first point began, in its unit/s, with its sign."""
+        del axis, elapsed
+        return math.copysign(self.swept.velocity, self.lines[number].step)
+
+    def require_end(self, number: int, axis: Axis, position: float) -> None:
+        """See that an axis stands where its sweep should have ended.
+
+        Raises:
+            HardwareFault: it stands elsewhere.
+        """
+        require_at(axis, position, self.how(number).rests)
+
+    def computed(self, found: Mapping[str, Edges]) -> dict[str, Edges]:
+        """Positions of the axes that are computed from those found, by name, at the begin and end of each point."""
+        del found
+        return {}
+
     def check(self, axes: Sequence[Axis]) -> None:
         """See that all axes of the plan may go where they are sent.
 
@@ -106,17 +168,32 @@ class Continuous:
             found += [(*slow, one.begins), (*slow, one.rests)]
         return found
 
+    def reach(self) -> list[tuple[Axis, float, float]]:
+        """Axes that go further than to their targets, with their lowest and highest positions."""
+        return []
+
     def channels(self, slow: Sequence[Axis]) -> list[Channel]:
         """What the scan itself publishes of each point, beside the time."""
-        axis, role = self.axis, {words.ROLE: words.POSITIONER}
-        ends = (f"{axis.name}_start", f"{axis.name}_end")
+        role = {words.ROLE: words.POSITIONER}
         return [
-            *(Channel(one.name, unit=one.unit, attributes=role) for one in slow),
-            Channel(axis.name, unit=axis.unit, attributes=role),
-            *(Channel(name, unit=axis.unit) for name in ends),
+            *(Channel(one.name, unit=one.unit, attributes=role) for one in (*slow, *self.shown)),
+            *(Channel(f"{one.name}_{end}", unit=one.unit) for one in self.shown for end in ("start", "end")),
             Channel(words.EXPOSURE_CHANNEL, unit="s"),
             VALID_CHANNEL,
         ]
+
+
+def require_at(axis: Axis, position: float, rests: float) -> None:
+    """See that an axis stands where its sweep should have ended.
+
+    Raises:
+        HardwareFault: it stands elsewhere.
+    """
+    if not axis.is_at(position, rests):
+        raise HardwareFault(
+            f"{axis.name}: stands at {position:.10g} {axis.unit}, its sweep should have ended at {rests:.10g} "
+            f"{axis.unit}: {axis.status.partition(chr(10))[0]}"
+        )
 
 
 def check_sweep(axis: Axis, line: Line) -> Swept:
@@ -139,6 +216,13 @@ def check_sweep(axis: Axis, line: Line) -> Swept:
 def gated(measuring: Sequence[Source]) -> list[Source]:
     """The devices that must count between triggers; others calculate from what these measure, or have a timer."""
     return [one for one in subscan(measuring) if not all(counter.is_calculated for counter in one.counters)]
+
+
+def is_wired(beamline: Beamline, axis: Axis, source: Source) -> bool:
+    """Whether the trigger output of an axis feeds the gate of a device."""
+    configuration: Mapping[str, Any] = beamline.configurations.get(source.name.lower(), {})
+    wiring = configuration.get("wiring")
+    return isinstance(wiring, Mapping) and axis.name in wiring.get("gate", ())
 
 
 def choose_triggers(
@@ -175,7 +259,7 @@ def choose_triggers(
         if not isinstance(wiring, Mapping):
             counters = ", ".join(counter.name for counter in source.counters)
             why_not.append(f"{source.name}, which measures {counters}, takes no hardware triggers")
-        elif axis.name not in wiring.get("gate", ()):
+        elif not is_wired(beamline, axis, source):
             why_not.append(f"the gate of {source.name} is not wired to {axis.name} (`wiring` in YAML)")
     if wish != SOFTWARE and not why_not:
         gates = ", ".join(source.name for source in cards)

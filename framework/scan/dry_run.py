@@ -10,7 +10,7 @@ from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import NotReady, RondaError
 from ronda.framework.scan.chain import lasting, subscan
-from ronda.framework.scan.continuous import Continuous, check_sweep
+from ronda.framework.scan.continuous import Continuous
 from ronda.framework.scan.pace import Pace
 from ronda.framework.scan.plan import Plan
 from ronda.framework.scan.room import FILE_BYTES, data_size, free_space
@@ -161,9 +161,11 @@ class DryRun:
 
     def _sweeps(self, plan: Plan, continuous: Continuous) -> tuple[float, float]:
         """Sweep in thought; returns s of motion beside the points, and s of all the rest."""
-        swept = [check_sweep(continuous.axis, line) for line in continuous.lines]
-        axes = plan.axes if continuous.slow else plan.axes[-1:]
+        swept = [continuous.how(number) for number in range(len(continuous.lines))]
+        axes = plan.axes if continuous.slow else plan.axes[-len(continuous.moving) :]
         ways = self._axes.go(axes, continuous.targets(swept))[::2]  # to the beginnings; the sweeps say it themselves
+        for axis, low, high in continuous.reach():
+            self._axes.pass_by(axis, low, high)
         fields, frames = continuous.fields, 0
         if fields is not None:
             frames = fields.number

@@ -84,11 +84,12 @@ def opening(
     recorded = baseline.begin()
     units = {axis.name: axis.unit for axis in axes}
     moved = plan.axes
-    across = moved[:2] if plan.scatter else moved[-1:] if plan.continuous else moved[:1]
+    across = moved if plan.continuous is None or plan.grid is not None else plan.continuous.shown
+    across = across[: 2 if plan.scatter else 1]
     own = [Channel(axis.name, unit=axis.unit, attributes={words.ROLE: words.POSITIONER}) for axis in moved]
     continuous = plan.continuous
     if continuous is not None:
-        own = continuous.channels(moved[:-1])
+        own = continuous.channels(moved[: len(moved) - len(continuous.moving)])
     own.append(Channel(ELAPSED, unit="s", attributes={} if moved else {words.ROLE: words.POSITIONER}))
     constant = [Channel(name, "<i4") for name in constants]
     known = [Channel(name, unit=unit) for name, (unit, _) in plan.known().items()]
@@ -103,9 +104,9 @@ def opening(
     timers = [timer_device(number, period) for number, period in periods(measuring).items()]
     triggered: list[Device] = []
     if continuous is not None and continuous.hardware:
-        swept = continuous.axis
         cards = [source.name for source in gated(measuring)]
-        triggered = [emitted_device(swept.name, swept.unit), *map(matching_device, cards)]
+        triggered = [emitted_device(one.name, one.unit) for one in continuous.moving]
+        triggered += map(matching_device, cards)
         measured = [
             replace(one, channels=[*one.channels, valid_channel(one.name)]) if one.name in cards else one
             for one in measured

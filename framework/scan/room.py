@@ -19,6 +19,9 @@ FILE_BYTES = 2_000_000
 OWN_BYTES = 8
 """Bytes of one number that the scan itself publishes for each point; each source has its time beside."""
 
+LATCHED = 4
+"""Numbers that are published of each axis for each hardware trigger, of which a point takes one."""
+
 
 def data_size(plan: Plan, measuring: Sequence[Source], duration: float = 0.0) -> int:
     """Bytes of all points of a scan, not compressed; of one point if nobody knows how many there will be.
@@ -30,7 +33,11 @@ def data_size(plan: Plan, measuring: Sequence[Source], duration: float = 0.0) ->
     """
     points = 1 if plan.points is None else plan.points
     number = {1: points} | points_of(measuring, max(duration, plan.exposure * points))
-    size = OWN_BYTES * (len(plan.axes) + 2 + len(plan.known())) * points
+    numbers = len(plan.axes) + 2 + len(plan.known())
+    if plan.continuous is not None:  # begin and end of each point, and whether it is valid; and what is latched
+        numbers += 2 * len(plan.continuous.shown) + 1
+        numbers += LATCHED * len(plan.continuous.moving) if plan.continuous.hardware else 0
+    size = OWN_BYTES * numbers * points
     for source in measuring:
         channels = source.described(plan.exposure).channels
         size += (sum(channel.point_bytes for channel in channels) + OWN_BYTES) * number[source.subscan]

@@ -19,6 +19,7 @@ from ronda.framework.scan.rocking import Rocking
 from ronda.framework.scan.spectra import SpectrumScans
 from ronda.framework.scan.steps import StepScans
 from ronda.framework.scan.tomography import TomographyScans
+from ronda.framework.scan.trajectories import TrajectoryScans
 
 
 class Counted(NamedTuple):
@@ -37,7 +38,7 @@ class Counted(NamedTuple):
     units: dict[str, str]
 
 
-class Scans(StepScans, AreaScans, SpectrumScans, ContinuousScans, TomographyScans):
+class Scans(StepScans, AreaScans, SpectrumScans, ContinuousScans, TrajectoryScans, TomographyScans):
     """The scans of one user in one session of a beamline.
 
     Each scan blocks until it has ended and returns its Scan; what made it fail is raised, after everything that it

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ronda.framework.errors import HardwareFault
 from ronda.framework.nexus import words
 from ronda.framework.nexus.definitions.nxtomo import IMAGE_KEY, INVALID
 from ronda.framework.scan import motion
-from ronda.framework.scan.continuous import Continuous, check_sweep
+from ronda.framework.scan.continuous import Continuous, Edges
 from ronda.framework.scan.durations import Durations
 from ronda.framework.scan.measuring import rest
 from ronda.framework.scan.opening import ELAPSED
@@ -24,7 +23,6 @@ from ronda.framework.scan.sources import Source
 from ronda.framework.scan.steering import Steering
 from ronda.framework.stream.publisher import Publisher
 from ronda.framework.stream.scan import Scan
-from ronda.framework.tango.names import AxisCommand
 
 SLICE = 0.1
 """Longest wait for data in one read, in s: so soon a stop is noticed."""
@@ -121,54 +119,39 @@ class Sweeping:
     def _go_to_begin(self, number: int) -> None:
         """Take all axes to where the run-up of a line begins."""
         self.moved = True
-        swept = check_sweep(self._continuous.axis, self._continuous.lines[number])
+        begins = self._continuous.begins(number)
         slow = self._slow_of(number)
         check = self._parts.steering.check
         if slow and slow != self._slow:
-            motion.move([*self._slow_axes, self._continuous.axis], [*slow, swept.begins], check)
+            begins = [*zip(self._slow_axes, slow, strict=True), *begins]
             self._slow = slow
-        else:
-            motion.move([self._continuous.axis], [swept.begins], check)
+        motion.move([axis for axis, _ in begins], [place for _, place in begins], check)
         rest(self._plan.stab_time, check)
 
     def _slow_of(self, number: int) -> tuple[float, ...]:
         """Where the slow axes stand during a line."""
         return self._continuous.slow[number] if self._continuous.slow else ()
 
-    def _start(self, number: int) -> None:
-        self._continuous.axis.begins(self._continuous.axis, None)
-        self._continuous.axis.remote.command(AxisCommand.START_SWEEP, self._continuous.lines[number].to_json())
-
-    def _require_end(self, number: int, position: float) -> None:
-        axis = self._continuous.axis
-        rests = check_sweep(axis, self._continuous.lines[number]).rests
-        if not axis.is_at(position, rests):
-            raise HardwareFault(
-                f"{axis.name}: stands at {position:.10g} {axis.unit}, its sweep should have ended at {rests:.10g} "
-                f"{axis.unit}: {axis.status.partition(chr(10))[0]}"
-            )
-
     def _own_block(
         self,
         slow: tuple[float, ...],
         index: int,
-        edges: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]],
+        edges: Mapping[str, Edges],
         elapsed: npt.NDArray[np.float64],
         exposure: npt.NDArray[np.float64],
         valid: npt.NDArray[np.uint8],
     ) -> dict[str, npt.NDArray[Any]]:
-        """What the scan itself publishes of n points from an index on: edges are their first and last positions."""
-        axis, (first, last) = self._continuous.axis.name, edges
+        """What the scan itself publishes of n points from an index on; edges are where axes were, by name."""
+        count = len(valid)
         block: dict[str, npt.NDArray[Any]] = {
-            one.name: np.full(len(first), position) for one, position in zip(self._slow_axes, slow, strict=False)
+            one.name: np.full(count, position) for one, position in zip(self._slow_axes, slow, strict=False)
         }
         for name, known in self._parts.constants.items():
-            values = np.array(known[index : index + len(first)], "<i4")
+            values = np.array(known[index : index + count], "<i4")
             block[name] = np.where(valid, values, INVALID).astype("<i4") if name == IMAGE_KEY else values
+        for axis, (first, last) in {**edges, **self._continuous.computed(edges)}.items():
+            block |= {axis: (first + last) / 2, f"{axis}_start": first, f"{axis}_end": last}
         return block | {
-            axis: (first + last) / 2,
-            f"{axis}_start": first,
-            f"{axis}_end": last,
             ELAPSED: elapsed,
             words.EXPOSURE_CHANNEL: exposure,
             words.VALID: valid,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ronda.framework.errors import HardwareFault, NotReady, TimedOut
 from ronda.framework.nexus import words
-from ronda.framework.scan.continuous import gated
+from ronda.framework.scan.continuous import Edges, gated
 from ronda.framework.scan.latches import (
     BOUNDS,
     COUNTS,
@@ -21,6 +21,7 @@ from ronda.framework.scan.latches import (
     TIME,
     emitted_channels,
     emitted_name,
+    emitting_axis,
     matching_name,
     valid_name,
 )
@@ -28,7 +29,7 @@ from ronda.framework.scan.sources import Source
 from ronda.framework.scan.sweeping import SLICE, Parts, Sweeping
 from ronda.framework.scan.trigger_match import JITTER, TOLERANCE, unsure
 from ronda.framework.stream.answers import DeviceFailed, NeverWillBe
-from ronda.framework.tango.names import AcquisitionCommand, AxisCommand
+from ronda.framework.tango.names import AcquisitionCommand
 
 LATE_LIMIT = 5.0
 """Seconds after the end of a line within which all triggers and points are there."""
@@ -66,13 +67,15 @@ class HardwareSweeping(Sweeping):
         self._gated = gated(parts.measuring)
         self._cards = [source.name for source in self._gated]
         self._line_points = self._continuous.lines[0].npoints
-        wanted = [*self._names.values()]
+        wanted = [name for one in self._continuous.moving for name in emitted_channels(one.name).values()]
         for source in parts.measuring:
             wanted += [counter.name for counter in source.counters]
         for card in self._cards:
             wanted += [valid_name(card), *(f"{card}_{what}" for what in COUNTS)]
         self._cursor = parts.scan.follow(wanted)
-        self._edges: list[list[npt.NDArray[np.float64]]] = []
+        self._others = {emitted_name(one.name): np.empty(0) for one in self._continuous.moving[1:]}
+        """Positions of the other axes at all triggers that bound points, by source."""
+        self._forgotten = 0
         self._seen = [0] * len(self._continuous.lines)
         self._valid: dict[str, npt.NDArray[np.uint8]] = {card: np.empty(0, np.uint8) for card in self._cards}
         self._latest: dict[str, dict[str, float]] = {source.name: {} for source in parts.measuring}
@@ -88,20 +91,24 @@ class HardwareSweeping(Sweeping):
         asked = time.monotonic()
         yield from self._take(0.0)
         told = {"scan": self._parts.scan.identifier, "line": number, "clocks": not self._know_clocks(number)}
-        axis.remote.command(AxisCommand.ARM_SWEEP, line.to_json(**told))
-        self._start(number)
+        self._continuous.arm(number, told)
+        self._continuous.start(number)
         started = time.monotonic()
         self.durations.setup += started - asked
         measured = line.npoints * line.time
-        ends = started + (self._continuous.swept.duration + measured) / 2
+        ends = started + self._continuous.swept.before(measured) + measured
         position: float | None = None
         while position is None:
             yield from self._take(min(SLICE, max(ends - time.monotonic(), 0.0)))
             self._parts.steering.check()
             self._look_after_devices()
             position = axis.await_rest(GLANCE if time.monotonic() < ends else SLICE)
+        self._continuous.require_end(number, axis, position)
+        for other in self._continuous.moving[1:]:
+            while (position := other.await_rest(SLICE)) is None:
+                self._parts.steering.check()
+            self._continuous.require_end(number, other, position)
         self._ended = time.monotonic()
-        self._require_end(number, position)
         if number and self._seen[number - 1] < line.npoints + 1:
             raise self._too_few(number - 1)
         self.durations.exposure += measured
@@ -160,7 +167,8 @@ class HardwareSweeping(Sweeping):
     # -- tools
 
     def _disarm(self) -> None:
-        self._continuous.axis.remote.command(AcquisitionCommand.DISARM_SCAN, self._parts.scan.identifier)
+        for axis in self._continuous.moving:
+            axis.remote.command(AcquisitionCommand.DISARM_SCAN, self._parts.scan.identifier)
 
     def _look_after_devices(self) -> None:
         """Ask those that publish nothing though triggers come.
@@ -216,6 +224,11 @@ class HardwareSweeping(Sweeping):
         for block in blocks:
             if block.device == emitted_name(self._continuous.axis.name):
                 self._take_triggers(block.data)
+            elif block.device in self._others:
+                data = block.data
+                channels = emitted_channels(emitting_axis(block.device))
+                bounding = data[channels[POSITION]][data[channels[BOUNDS]] != 0]
+                self._others[block.device] = np.concatenate([self._others[block.device], bounding])
             elif block.device in self._latest:
                 valid = block.data.get(valid_name(block.device))
                 if valid is not None:
@@ -276,7 +289,8 @@ class HardwareSweeping(Sweeping):
                 self._forget(1)
             here = int(np.sum(self._lines == number))
             measured = min(len(valid) for valid in self._valid.values())
-            count = min(here - 1, measured, (number + 1) * self._line_points - self._published)
+            latched = min((len(found) - self._forgotten for found in self._others.values()), default=here)
+            count = min(here - 1, latched - 1, measured, (number + 1) * self._line_points - self._published)
             if count <= 0:
                 return
             times, positions = self._times[: count + 1], self._positions[: count + 1]
@@ -289,7 +303,7 @@ class HardwareSweeping(Sweeping):
             block = self._own_block(
                 self._slow_of(number),
                 self._published,
-                (positions[:-1], positions[1:]),
+                {self._continuous.axis.name: (positions[:-1], positions[1:]), **self._other_edges(count)},
                 times[:-1] - self._zero,
                 np.diff(times),
                 valid,
@@ -304,6 +318,15 @@ class HardwareSweeping(Sweeping):
             self._told = time.monotonic()
             yield self._published - 1, {**{name: values[-1].item() for name, values in block.items()}, **latest}
 
+    def _other_edges(self, count: int) -> dict[str, Edges]:
+        """Of the other axes, for so many points from the first that is not published."""
+        found = {}
+        for source, positions in self._others.items():
+            here = positions[self._forgotten : self._forgotten + count + 1]
+            found[emitting_axis(source)] = (here[:-1], here[1:])
+        return found
+
     def _forget(self, count: int) -> None:
+        self._forgotten += count
         self._times, self._positions = self._times[count:], self._positions[count:]
         self._lines = self._lines[count:]

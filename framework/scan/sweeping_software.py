@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ronda.framework.clients.axis import Axis
 from ronda.framework.scan import motion
-from ronda.framework.scan.continuous import check_sweep
 from ronda.framework.scan.points import Points
 from ronda.framework.scan.sweeping import SLICE, Parts, Sweeping
 from ronda.framework.stream.trigger import TriggerLine
@@ -31,16 +31,20 @@ class SoftwareSweeping(Sweeping):
         self._zero = 0.0
 
     def _sweep(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
-        axis, line = self._continuous.axis, self._continuous.lines[number]
-        swept = check_sweep(axis, line)
+        continuous, line = self._continuous, self._continuous.lines[number]
+        swept = continuous.how(number)
         exposure = self._continuous.exposure
         asked = time.time()
-        self._start(number)
+        continuous.start(number)
         answered = time.time()
         began = (asked + answered) / 2
         sure = answered - asked < line.time  # else nobody knows when it began
-        first = began + (swept.duration - line.npoints * line.time) / 2
-        track = Track(self._sample, swept.velocity if line.step > 0 else -swept.velocity)
+        first = began + swept.before(line.npoints * line.time)
+
+        def velocity(axis: Axis) -> Callable[[float], float]:
+            return lambda when: continuous.velocity(number, axis, when - first)
+
+        tracks = {axis.name: Track(axis.timed_position, velocity(axis)) for axis in continuous.moving}
         end, late = first + line.npoints * line.time, 0
         for place in range(line.npoints):
             index = self._first + number * line.npoints + place
@@ -50,7 +54,10 @@ class SoftwareSweeping(Sweeping):
             fired = time.time()
             values = self._points.collect(index, self._line, index)
             self._zero = self._zero or fired
-            ends = track.at(fired), track.at(fired + exposure)
+            ends = {
+                name: (np.array([track.at(fired)]), np.array([track.at(fired + exposure)]))
+                for name, track in tracks.items()
+            }
             self._parts.steering.check()
             spoilt = self._parts.steering.looks_wrong()
             self._parts.steering.spoiled += spoilt
@@ -58,7 +65,7 @@ class SoftwareSweeping(Sweeping):
             block = self._own_block(
                 self._slow,
                 index,
-                (np.array(ends[:1]), np.array(ends[1:])),
+                ends,
                 np.array([fired - self._zero]),
                 np.array([exposure]),
                 valid,
@@ -70,8 +77,9 @@ class SoftwareSweeping(Sweeping):
                 f"{late} of {line.npoints} points were triggered late: devices need longer than {line.time:g} s for "
                 "each, or the machine was busy; positions are where they were measured"
             )
-        (position,) = motion.wait([axis], self._parts.steering.check)
-        self._require_end(number, position)
+        positions = motion.wait(continuous.moving, self._parts.steering.check)
+        for axis, position in zip(continuous.moving, positions, strict=True):
+            continuous.require_end(number, axis, position)
         self.durations.exposure += line.npoints * exposure
         self.durations.readout += line.npoints * (line.time - exposure)
         self.durations.motion += max(time.time() - began - line.npoints * line.time, 0.0)
@@ -81,19 +89,16 @@ class SoftwareSweeping(Sweeping):
             time.sleep(min(left, SLICE))
             self._parts.steering.check()
 
-    def _sample(self) -> tuple[float, float, bool]:
-        return self._continuous.axis.timed_position()
-
 
 class Track:
     """Where a sweeping axis was, from what it said now and then.
 
     Args:
         sample: asks it; gives seconds since 1970, its position then, and whether it moved.
-        velocity: of the sweep, in its unit per s, with the sign of its direction.
+        velocity: of the sweep at a time (s since 1970), in its unit per s, with the sign of its direction.
     """
 
-    def __init__(self, sample: Callable[[], tuple[float, float, bool]], velocity: float) -> None:
+    def __init__(self, sample: Callable[[], tuple[float, float, bool]], velocity: Callable[[float], float]) -> None:
         self._sample = sample
         self._velocity = velocity
         self._times: list[float] = []
@@ -108,5 +113,5 @@ class Track:
                 self._times.append(time_)
                 self._positions.append(position)
         if (when > self._times[-1] and self._moving) or len(self._times) == 1:
-            return self._positions[-1] + self._velocity * (when - self._times[-1])
+            return self._positions[-1] + self._velocity(self._times[-1]) * (when - self._times[-1])
         return float(np.interp(when, self._times[-50:], self._positions[-50:]))

@@ -44,6 +44,15 @@ class TomographySweeping(SoftwareSweeping):
             yield index, values
         yield from self._flat(self._fields.flats_after)
 
+    def _go_to_begin(self, number: int) -> None:
+        """The sample comes into the beam before it turns: beside it there may be room for one of both motions only."""
+        inside, out = self._slow_of(number), self._fields.out
+        if out is not None and inside != self._slow:
+            self.moved = True
+            motion.move([out], inside, self._parts.steering.check)
+            self._slow = inside
+        super()._go_to_begin(number)
+
     def _slow_of(self, number: int) -> Point:
         del number  # there is one line
         return self._places[0] if self._places else ()
@@ -93,7 +102,7 @@ class TomographySweeping(SoftwareSweeping):
             block = self._own_block(
                 self._slow,
                 index,
-                (angle, angle),
+                {self._continuous.axis.name: (angle, angle)},
                 np.array([fired - self._zero]),
                 np.array([exposure]),
                 np.array([not spoilt], np.uint8),

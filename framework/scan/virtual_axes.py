@@ -95,7 +95,7 @@ class VirtualAxes:
         ways = {axis.name: (axis, [float(point[place]) for point in targets]) for place, axis in enumerate(axes)}
         for axis, way in ways.values():
             axis.check(way)
-        real = self._below(ways)
+        real = self.below(ways)
         for name, (axis, way) in real.items():
             if name not in ways:
                 axis.check(way)
@@ -103,12 +103,12 @@ class VirtualAxes:
         moving = [(self._moving(axis), way) for axis, way in real.values()]
         return [max(one.go(way[index]) for one, way in moving) for index in range(len(targets))]
 
-    def _below(self, ways: Mapping[str, tuple[Axis, list[float]]]) -> dict[str, tuple[Axis, list[float]]]:
+    def below(self, ways: Mapping[str, tuple[Axis, list[float]]]) -> dict[str, tuple[Axis, list[float]]]:
         """The ways of real axes: those that are real themselves, and those below computed ones."""
         found: dict[str, tuple[Axis, list[float]]] = {}
         computed: dict[str, tuple[Remote, dict[str, list[float]]]] = {}
         for name, (axis, way) in ways.items():
-            if axis.group is not None and self._is_calculation(axis.group):
+            if axis.group is not None and self.is_computed(axis):
                 computed.setdefault(axis.group.name, (axis.group, {}))[1][name] = way
             else:
                 found[name] = (axis, way)
@@ -117,7 +117,7 @@ class VirtualAxes:
             others = {name: [at] * length for name, at in self._sent.items() if self._is_of(name, group)}
             answer = json.loads(group.command(CalculationCommand.REAL_TARGETS, json.dumps({**others, **wanted})))
             below = {name: (self._axis(name), list(map(float, way))) for name, way in answer.items()}
-            found |= self._below(below)
+            found |= self.below(below)
         return found
 
     def _moving(self, axis: Axis) -> Moving:
@@ -132,8 +132,17 @@ class VirtualAxes:
             )
         return self.real[axis.name]
 
-    def _is_calculation(self, group: Remote) -> bool:
-        return isinstance(self._beamline.configurations.get(group.name.lower(), {}).get("real"), Mapping)
+    def is_computed(self, axis: Axis) -> bool:
+        """Whether an axis is computed from others."""
+        group = axis.group
+        return group is not None and isinstance(
+            self._beamline.configurations.get(group.name.lower(), {}).get("real"), Mapping
+        )
+
+    def pass_by(self, axis: Axis, low: float, high: float) -> None:
+        """An axis that has been sent somewhere was at these positions on its way."""
+        one = self._moving(axis)
+        one.low, one.high = min(one.low, low), max(one.high, high)
 
     def _is_of(self, name: str, group: Remote) -> bool:
         axis = self._beamline.objects.get(name)

@@ -88,6 +88,9 @@ class MotorControllerCommand(StrEnum):
     ABORT = "Abort"
     MOVE_TOGETHER = "MoveTogether"
     MOVE_COORDINATED = "MoveCoordinated"
+    CHECK_TRAJECTORY = "CheckTrajectory"
+    ARM_TRAJECTORY = "ArmTrajectory"
+    START_TRAJECTORY = "StartTrajectory"
     QUERY = "Query"
 
 
@@ -105,6 +108,7 @@ class CalculationCommand(StrEnum):
     ABORT = "Abort"
     MOVE_TOGETHER = "MoveTogether"
     REAL_TARGETS = "RealTargets"
+    PSEUDO_POSITIONS = "PseudoPositions"
 
 
 PSEUDO_AXIS_ATTRIBUTES = (

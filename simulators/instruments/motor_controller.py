@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from ronda.simulators.axes import build_axis, state, truth
 from ronda.simulators.instrument import Instrument, ProtocolError
+from ronda.simulators.instruments.motor_trajectory import TrajectoryUnit
 from ronda.simulators.line_protocol import (
     BAD_ARGUMENT,
     NO_SUCH_AXIS,
@@ -36,6 +37,8 @@ COMPARE_COUNTS = Range(1, 1e7)
 """How many positions a compare unit takes."""
 
 COUNTS = Range(0, 1e9)
+
+TIMES = Range(0.0, 1e6)
 
 MOST_LATCHES = 8192
 """Most latches of one reply."""
@@ -76,6 +79,7 @@ class MotorController(Instrument):
         for axis_number, axis in sorted(parameters.axes.items()):
             self._axes[axis_number] = build_axis(axis_number, axis, world)
         self._compares: dict[int, PositionCompare] = {}
+        self._trajectory = TrajectoryUnit(self._axis, self._unit, POSITIONS)
         self._kept: dict[int, tuple[int, str]] = {}
         self._commands = {
             "IDN?": self._identify,
@@ -98,6 +102,7 @@ class MotorController(Instrument):
             "COMPARE": self._compare,
             "COMPARE?": self._compared,
             "PULSE": self._pulse,
+            "TRAJECTORY": lambda words: self._trajectory.command(words, self._world.clock.now()),
         }
 
     def answer(self, line: str) -> str | bytes:
@@ -121,7 +126,10 @@ class MotorController(Instrument):
         if fault != "following":
             raise LookupError(f"{self.name} has the fault following only, not {fault}")
         self._settle()
-        self._find(axis).fail(self._world.clock.now())
+        now = self._world.clock.now()
+        for other in self._trajectory.others(self._find(axis), now):
+            other.stop(now)
+        self._find(axis).fail(now)
 
     def slip(self, axis: int, part: float) -> None:
         """Let an axis lose this part of its steps from its next motion on."""
@@ -241,15 +249,21 @@ class MotorController(Instrument):
 
     def _stop(self, words: list[str]) -> str:
         now = self._world.clock.now()
-        for axis in self._some(words, "STOP axis [axis ...]"):
+        axes = self._some(words, "STOP axis [axis ...]")
+        for axis in [*axes, *self._companions(axes, now)]:
             axis.stop(now)
         return ""
 
     def _abort(self, words: list[str]) -> str:
         now = self._world.clock.now()
-        for axis in self._some(words, "ABORT axis [axis ...]"):
+        axes = self._some(words, "ABORT axis [axis ...]")
+        for axis in [*axes, *self._companions(axes, now)]:
             axis.abort(now)
         return ""
+
+    def _companions(self, axes: list[Axis], now: float) -> list[Axis]:
+        """Axes that follow a trajectory with one of these, and end it with it."""
+        return [other for axis in axes for other in self._trajectory.others(axis, now)]
 
     def _set_velocity(self, words: list[str]) -> str:
         expect(words, 2, "VEL axis velocity")
@@ -301,7 +315,10 @@ class MotorController(Instrument):
         axis = self._axis(words[0])
         if words[1] not in ("ON", "OFF"):
             raise ProtocolError(BAD_ARGUMENT, f"the power should be ON or OFF, not {words[1][:40]}")
-        axis.power(words[1] == "ON", self._world.clock.now())
+        now = self._world.clock.now()
+        for other in self._trajectory.others(axis, now) if words[1] == "OFF" else ():
+            other.stop(now)
+        axis.power(words[1] == "ON", now)
         return ""
 
     def _power(self, words: list[str]) -> str:
@@ -327,7 +344,17 @@ class MotorController(Instrument):
             if words[1] == "CLEAR":
                 unit.clear()
             return ""
-        expect(words, 4, "COMPARE axis start step count, or COMPARE axis OFF|CLEAR")
+        if len(words) == 6 and words[1] == "TIMES" and words[5] in ("EMIT", "LATCH"):
+            first, period = (number(word, "the time", TIMES, "s") for word in words[2:4])
+            times = int(number(words[4], "the count", COMPARE_COUNTS))
+            if period == 0:
+                raise ProtocolError(BAD_ARGUMENT, "the period should not be 0")
+            self._unit(self._axis(words[0])).arm_times(first, period, times, emits=words[5] == "EMIT")
+            return ""
+        usage = (
+            "COMPARE axis start step count, COMPARE axis TIMES first period count EMIT|LATCH, or COMPARE axis OFF|CLEAR"
+        )
+        expect(words, 4, usage)
         axis = self._axis(words[0])
         start = number(words[1], "the first position", POSITIONS, "steps")
         step = number(words[2], "the step", POSITIONS, "steps")

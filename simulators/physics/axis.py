@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ronda.simulators.physics.encoder import Encoder
+from ronda.simulators.physics.path import Knot, fastest, motions, phases
 from ronda.simulators.physics.search import Mark, Outcome, search
 from ronda.simulators.physics.stage import Stage
 from ronda.simulators.physics.trajectory import trapezoid
+
+TOLERATED = 1e-6
+"""Part by which computing with floats may exceed what an axis can do."""
 
 
 class Refused(Exception):
@@ -125,6 +131,31 @@ class Axis:
         """Start to move until stopped, at a velocity in steps/s; `check_motion` said that it can."""
         self._begin(time)
         self.stage.run(time, 1 if velocity > 0 else -1, abs(velocity), abs(velocity) / self.acceleration_time)
+
+    def check_follow(self, knots: Sequence[Knot], time: float) -> None:
+        """Raise Refused if it cannot pass these knots from now on; times of knots count from its start."""
+        self.check_motion(0, time)
+        here = self._register(self.stage.motor(time))
+        if abs(knots[0].position - here) > 1:
+            raise Refused(f"axis {self.number} stands at {here:.0f}, its trajectory begins at {knots[0].position:.10g}")
+        if knots[0].velocity or knots[-1].velocity:
+            raise Refused(f"axis {self.number} should have the velocity 0 at both ends of its trajectory")
+        velocity, acceleration = fastest(pairwise(phases(knots)))
+        most = self.velocities.high / self.acceleration_times.low
+        if velocity > self.velocities.high * (1 + TOLERATED):
+            raise Refused(
+                f"axis {self.number} would have {velocity:.10g} steps/s, {self.velocities.high:g} is its highest"
+            )
+        if acceleration > most * (1 + TOLERATED):
+            raise Refused(f"axis {self.number} would have {acceleration:.10g} steps/s^2, {most:g} is its highest")
+
+    def follow(self, knots: Sequence[Knot], time: float) -> float | None:
+        """Begin to pass knots; `check_follow` said that it can. Returns when a limit switch brakes it, else None."""
+        self._begin(time)
+        grip, braking = self._grip, self.velocity / self.acceleration_time
+        moved = [Knot(time + one.time, self.motor_at(one.position), one.velocity * grip) for one in knots]
+        moved[0] = Knot(time, self._origin, 0.0)  # half a step beside it at most
+        return self.stage.follow(motions(phases(moved), braking))
 
     def home(self, mark: Mark, direction: int, velocity: float, time: float) -> None:
         """Start to search for a mark, see `search`; `check_motion` said that it can."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ronda.simulators.physics.trajectory import Trajectory, at_rest, trapezoid
@@ -88,8 +89,10 @@ class Stage:
 
     def changes(self, start: float, end: float) -> list[float]:
         """When, between two times, the motor changed its acceleration, in s."""
-        phases = [phase for course in self._courses(start, end) for phase in course.phases]
-        return [phase.start for phase in phases if start < phase.start < end]
+        found: list[float] = []
+        for course in self._courses(start, end):
+            found += course.changes(start, end)
+        return found
 
     def motor_at(self, position: float, direction: int) -> float:
         """Where the motor is when the carriage, moving in a direction, is at a position of the stage."""
@@ -100,6 +103,15 @@ class Stage:
         """Begin a new motion of the motor; it starts where the motor rests. A limit switch in the way brakes it."""
         carriage = self._carriage(self._moves[-1], trajectory.start)
         self._moves.append(_Move(self._limited(trajectory), carriage))
+
+    def follow(self, motions: Sequence[Trajectory]) -> float | None:
+        """Begin motions one after the other; returns when a limit switch brakes one, None if none does."""
+        for motion in motions:
+            trips = self._trips(motion)
+            self.start(motion)
+            if trips is not None:
+                return trips
+        return None
 
     def run(
         self, time: float, direction: int, velocity: float, acceleration: float, until: float | None = None

@@ -1,20 +1,35 @@
-"""The position of a moving thing as a function of time: phases of constant acceleration, at rest before and after."""
+"""The position of a moving thing as a function of time: phases of constant jerk, at rest before and after."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
+
+HALVINGS = 60
+"""How often an interval of time is halved to find when a position is passed: to the last bit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """Motion at constant acceleration from `start` on, until the next phase starts."""
+    """Motion from `start` on, until the next phase starts: at constant acceleration, or at constant jerk."""
 
     start: float
     position: float
     velocity: float
     acceleration: float
+    jerk: float = 0.0
+
+    def position_at(self, time: float) -> float:
+        """Where it is at a time of this phase."""
+        after = time - self.start
+        return self.position + (self.velocity + (0.5 * self.acceleration + self.jerk / 6.0 * after) * after) * after
+
+    def velocity_at(self, time: float) -> float:
+        """How fast it is then, signed."""
+        after = time - self.start
+        return self.velocity + (self.acceleration + 0.5 * self.jerk * after) * after
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,31 +71,51 @@ class Trajectory:
 
     def position(self, time: float) -> float:
         """Where it is at a time."""
-        for phase in reversed(self.phases):
-            if time >= phase.start:
-                after = time - phase.start
-                return phase.position + (phase.velocity + 0.5 * phase.acceleration * after) * after
-        return self.origin
+        phase = self._phase(time)
+        return self.origin if phase is None else phase.position_at(time)
 
     def velocity(self, time: float) -> float:
         """How fast it is at a time, signed, in u/s."""
-        for phase in reversed(self.phases):
-            if time >= phase.start:
-                return phase.velocity + phase.acceleration * (time - phase.start)
-        return 0.0
+        phase = self._phase(time)
+        return 0.0 if phase is None else phase.velocity_at(time)
+
+    def changes(self, start: float, end: float) -> list[float]:
+        """When, between two times, a phase begins."""
+        first = bisect_right(self.phases, start, key=_begin)
+        last = bisect_left(self.phases, end, key=_begin)
+        return [phase.start for phase in self.phases[first:last]]
+
+    def _phase(self, time: float) -> Phase | None:
+        place = bisect_right(self.phases, time, key=_begin)
+        return self.phases[place - 1] if place else None
 
     def time_at(self, position: float) -> float | None:
         """When it first passes a position; None if it never does."""
+        if not self.direction:
+            return None
         for phase, following in pairwise(self.phases):
             distance = position - phase.position
             if (following.position - position) * self.direction >= 0 and distance * self.direction >= 0:
                 if distance == 0:
                     return phase.start
+                if phase.jerk:
+                    return self._passes(phase, following, position)
                 # The root of the quadratic that loses no digits, whatever the sign of the acceleration.
                 squared = max(phase.velocity**2 + 2 * phase.acceleration * distance, 0.0)
                 after = 2 * distance / (phase.velocity + self.direction * math.sqrt(squared))
                 return min(phase.start + after, following.start)
         return None
+
+    def _passes(self, phase: Phase, following: Phase, position: float) -> float:
+        """When it passes a position between the begins of two phases."""
+        low, high = phase.start, following.start
+        for _ in range(HALVINGS):
+            middle = 0.5 * (low + high)
+            if (phase.position_at(middle) - position) * self.direction < 0:
+                low = middle
+            else:
+                high = middle
+        return high
 
     def braked(self, time: float) -> Trajectory:
         """The same motion, braked from a time on until it rests."""
@@ -103,6 +138,10 @@ class Trajectory:
     def _cut(self, time: float, *rest: Phase) -> Trajectory:
         kept = tuple(phase for phase in self.phases if phase.start < time)
         return Trajectory(kept + rest, self.acceleration)
+
+
+def _begin(phase: Phase) -> float:
+    return phase.start
 
 
 def at_rest(time: float, position: float) -> Trajectory:

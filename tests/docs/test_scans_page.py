@@ -50,7 +50,7 @@ def test_the_example_of_each_scan_runs(demo, home) -> None:
     scans = [
         line
         for line in typed.splitlines()
-        if "scan" in line or re.match(r"sct|fulltomo|\w+mesh|\w*spiral|lineup", line)
+        if "scan" in line or re.match(r"sct|fulltomo|ftrajectory|\w+mesh|\w*spiral|lineup", line)
     ]
     assert len(re.findall(r"^scan \d+ saved: ", done.stdout, re.MULTILINE)) == len(scans)
     assert "peak is at samy" in done.stdout

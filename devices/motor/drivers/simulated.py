@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ronda.devices.motor.contract import AxisParameters, AxisReading, Channel, Latches, MotorController, ReferenceMark
+from ronda.devices.motor.contract import (
+    AxisParameters,
+    AxisReading,
+    Channel,
+    Knots,
+    Latches,
+    MotorController,
+    ReferenceMark,
+)
 from ronda.devices.motor.parameters import ControllerParameters, DiscrepancyParameters, DiscrepancyPolicy
 from ronda.devices.simulator import SimulatorLine
 from ronda.framework.config.parameters import Address, parameter
@@ -17,6 +25,10 @@ MARKS = {
     ReferenceMark.INDEX: "INDEX",
 }
 """What the controller calls them."""
+
+
+ROWS = 50
+"""How many knots of a trajectory are told in one line."""
 
 
 class SimulatedParameters(ControllerParameters):
@@ -123,6 +135,24 @@ class SimulatedController(MotorController):
     def latched(self, channel: Channel, first: int) -> Latches:
         emitted, rows = self._line.fetch_rows(f"LATCHED? {channel} {first}", 4)
         return Latches(int(emitted), rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] != 0)
+
+    def load_trajectory(self, knots: Knots) -> None:
+        self._line.ask("TRAJECTORY", "CLEAR", *knots.channels)
+        rows = [
+            " ".join(map(repr, [time, *(value for pair in zip(*row, strict=True) for value in pair)]))
+            for time, *row in zip(
+                knots.times.tolist(), knots.positions.tolist(), knots.velocities.tolist(), strict=True
+            )
+        ]
+        for first in range(0, len(rows), ROWS):
+            self._line.ask("TRAJECTORY", "ADD", *rows[first : first + ROWS])
+
+    def start_trajectory(self) -> None:
+        self._line.ask("TRAJECTORY", "START")
+
+    def compare_times(self, channel: Channel, first: float, period: float, count: int, *, emits: bool) -> None:
+        self._line.ask("COMPARE", channel, "CLEAR")
+        self._line.ask("COMPARE", channel, "TIMES", first, period, count, "EMIT" if emits else "LATCH")
 
     def query(self, line: str) -> str:
         return self._line.connection.query(line)

@@ -36,8 +36,15 @@ class Tell(Observer):
 names = [os.environ[name] for name in ("TANGO_HOST", "RONDA_REDIS_URL", "RONDA_BEAMLINE")]
 beamline = Beamline.connect(*names, os.environ)
 beamline.tell = lambda sentence: None
-Scans(beamline, observers=[Tell()]).fscan("samy", 0, 0.005, 150, 0.01, "i0", "diode", backnforth=True)
+scans = Scans(beamline, observers=[Tell()])
+if os.environ["SCAN"] == "fscan":
+    scans.fscan("samy", 0, 0.005, 150, 0.01, "i0", "diode", backnforth=True)
+else:
+    rows = [[0, 0], [0.3, 0.2], [0.75, 0]]
+    scans.ftrajectory(["samy", "samz"], rows, 150, 0.01, "i0", "diode", passes=2)
 """
+
+ROWS = [[0, 0], [0.3, 0.2], [0.75, 0]]
 
 
 class Kill(Observer):
@@ -50,14 +57,22 @@ class Kill(Observer):
             self._server = ""
 
 
-def killed(victim, what, index):
+def sweep(scans, kind):
+    """There and back along one axis, or along a trajectory of two."""
+    if kind == "fscan":
+        scans.fscan("samy", 0, 0.005, POINTS, 0.01, "i0", "diode", backnforth=True)
+    else:
+        scans.ftrajectory(["samy", "samz"], ROWS, POINTS, 0.01, "i0", "diode", passes=2)
+
+
+def killed(victim, kind, what, index):
     """A scan during which something was killed, in the stream."""
     if what != "owner":
         scans = Scans(victim.beamline, observers=[Kill(victim, what, index)])
         with contextlib.suppress(RondaError):
-            scans.fscan("samy", 0, 0.005, POINTS, 0.01, "i0", "diode", backnforth=True)
+            sweep(scans, kind)
         return scans.last.stream
-    environment = {**os.environ, **victim.running.exports, "RONDA_REDIS_URL": victim.beamline.redis_url}
+    environment = {**os.environ, **victim.running.exports, "RONDA_REDIS_URL": victim.beamline.redis_url, "SCAN": kind}
     owner = subprocess.Popen([sys.executable, "-c", OWNER], env=environment, stdout=subprocess.PIPE, text=True)
     identifier = ""
     for line in owner.stdout:
@@ -69,12 +84,15 @@ def killed(victim, what, index):
     return victim.beamline.stream.scan(identifier)
 
 
-@pytest.mark.parametrize("what", ["redis", "counters", "motors", "owner"])
-def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that_works(victim, wait_for, what):
-    index = random.Random(f"{os.environ.get('RONDA_SEED', '1')} {what}").randrange(POINTS)
+CASES = [(kind, what) for kind in ("fscan", "ftrajectory") for what in ("redis", "counters", "motors", "owner")]
+
+
+@pytest.mark.parametrize(("kind", "what"), CASES)
+def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that_works(victim, wait_for, kind, what):
+    index = random.Random(f"{os.environ.get('RONDA_SEED', '1')} {kind} {what}").randrange(POINTS)
     print(f"{what} is killed from point {index} on")
     beamline = victim.beamline
-    scan = killed(victim, what, index)
+    scan = killed(victim, kind, what, index)
 
     wait_for(lambda: scan.state in State.ENDED, 90, f"the end of the scan ({what}, {index})")
     if what == "redis":
@@ -84,7 +102,16 @@ def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that
     wait_for(lambda: closed(beamline, scan), 90, "the file is closed")
     with h5py.File(scan.note(CONSUMER)) as file:
         found = {name: data[()] for name, data in file[f"{scan.number}.1/measurement"].items()}
-    lengths = {len(found[name]) for name in ("samy", "samy_start", "i0", "diode", "valid", "ct1_valid")}
+    names = [
+        "samy",
+        "samy_start",
+        "i0",
+        "diode",
+        "valid",
+        "ct1_valid",
+        *(["samz_end"] if kind == "ftrajectory" else []),
+    ]
+    lengths = {len(found[name]) for name in names}
     assert len(lengths) == 1
     assert lengths == {2 * POINTS} or what != "redis"
     assert (np.diff(found["samy"][:index]) > 0).all()
@@ -94,4 +121,4 @@ def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that
             return Scans(beamline).fscan("samy", 0, 0.01, 10, 0.01, "i0", save=False).state == State.COMPLETED
 
     wait_for(again, 90, "a scan that works")
-    assert beamline["samy"].state == "ON"
+    assert [beamline[name].state for name in ("samy", "samz")] == ["ON", "ON"]
