@@ -110,6 +110,21 @@ def measure(beamline: Beamline, points: int, rate: float) -> None:
         "ms/line",
         "30 ms",
     )
+    turn = np.linspace(0, 2 * np.pi, 201)
+    circle = np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    points, passes = 2000, 4
+    scan = scans.ftrajectory(["stage", "slow"], circle, points, 0.001, "ct", passes=passes)
+    spent = scan.durations
+    figure(
+        f"ftrajectory of two axes, {passes} passes of {points} points at 1 kHz, beside points and motion",
+        1e3 * (spent.setup + spent.readout) / passes,
+        "ms/pass",
+        "none",
+    )
+    angle = 2 * np.pi * np.arange(points) / points
+    worst = np.hypot(scan["stage_start"][:points] - np.cos(angle), scan["slow_start"][:points] - np.sin(angle)).max()
+    figure("  latched positions beside the circle", worst * STEPS, "steps", "1")
+    figure("  valid", float(np.sum(scan["valid"])), "points", str(points * passes))
 
 
 def main() -> None:

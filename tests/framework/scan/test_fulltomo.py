@@ -75,6 +75,22 @@ def test_the_file_holds_all_frames_as_nxtomo_wants_them(scans, beamline, home, r
     assert re.search(r"Total number of errors: (\d+)", said)[1] == "0", said
 
 
+def test_the_sample_never_moves_out_or_in_while_it_turns(scans, beamline, home, monkeypatch):
+    order, under_way, together = [], set(), []
+
+    def begins(axis, target):
+        order.append(axis.name)
+        together.extend(under_way - {axis.name})
+        under_way.add(axis.name)
+
+    monkeypatch.setattr(beamline, "begins", begins)
+    monkeypatch.setattr(beamline, "rests", lambda axis: under_way.discard(axis.name))
+    take(scans, save=False)
+
+    assert order == ["samy", "samy", "rot", "rot", "samy", "samy"]  # out, in, to the run-up, the sweep, out, in
+    assert not together
+
+
 class Interrupt(Observer):
     def __init__(self, at):
         self._at = at
