@@ -68,6 +68,7 @@ class Postgresql:
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *("setpriv", "--pdeathsig", "INT"),  # it ends with the tests, however they end
                     self._programs / "postgres",
                     *("-D", self.folder / "data"),
                     *itertools.chain(*(("-c", f"{name}={value}") for name, value in settings.items())),
