@@ -62,6 +62,14 @@ def test_a_target_outside_limits_is_refused_as_the_scan_would_be(scans, quiet):
         scans.ascan("samx", 0, 20, 2, 0.1, "diode", save=False)
 
 
+def test_a_sweep_faster_than_the_axis_can_is_refused_as_the_scan_would_be(scans, beamline, quiet):
+    too_fast = r"samy: 10 mm in 0\.02 s takes 500 mm/s, but it moves at 50 mm/s at most"
+    with pytest.raises(OutOfRange, match=too_fast), scans.dryrun(quiet.append):
+        scans.fscan("samy", 0, 10, 5, 0.02, "diode", save=False)
+    with pytest.raises(OutOfRange, match=r"Velocity cannot be set to 60\.0 mm/s, .* at most 50\.0 mm/s"):
+        beamline["samy"].velocity = 60.0  # so a step scan always moves within the range
+
+
 def test_axes_do_not_move_by_other_means_either_and_move_again_after(scans, beamline, quiet):
     samx = beamline["samx"]
     with pytest.raises(NotAllowed, match="samx: does not move in a dry run"), scans.dryrun(quiet.append):
