@@ -68,4 +68,7 @@ def test_who_moved_what_is_told_and_how_to_go_back(
         "tango.DeviceProxy('test/axis/whox').write_attribute('position', 0.0)"
     )
     assert other.ChangedBy == f"Position by {HERE}"
-    rig.servers["wholog"].end()
+    axis.Velocity, axis.Position, other.Position = 4.0, 0.0, 0.0  # as another run of this test wants to find them
+    wait_until(lambda: axis.state() == other.state() == tango.DevState.ON, "both stand")
+    for name in ("wholog", "whomotors"):
+        rig.servers[name].end()
