@@ -1,4 +1,4 @@
-"""What the Tango devices of cameras and spectrum analysers share: frames or spectra, and numbers computed from them."""
+"""What the Tango devices of cameras, spectrum analysers and digitisers share: measuring, and numbers computed of it."""
 
 from __future__ import annotations
 
@@ -82,6 +82,10 @@ class DetectorDevice(AcquiringDevice):
         """Prepare the driver for measurements of this length, by the settings. In the worker's thread."""
         raise NotImplementedError
 
+    def begin(self) -> None:
+        """Begin a measurement as it was prepared. In the worker's thread."""
+        self._driver.start()
+
     def fetch(self) -> Any:
         """Ask the driver for what was measured. In the worker's thread."""
         raise NotImplementedError
@@ -102,6 +106,10 @@ class DetectorDevice(AcquiringDevice):
             NotReady: the detector was not reached yet.
         """
         raise NotImplementedError
+
+    def beside(self) -> Sequence[Mapping[str, Any]]:
+        """Sources that it publishes in a scan beside its points, as the stream describes them."""
+        return ()
 
     def latest(self, measurement: Measurement) -> None:
         """A measurement has ended: keep what attributes show. Any thread."""
@@ -218,11 +226,6 @@ class DetectorDevice(AcquiringDevice):
         """The numbers of the latest measurement; NaN for a region that was added after it."""
         return self.shown(self._values, np.full(len(self._numbers()), np.nan))
 
-    @attribute(name=DetectorAttribute.REGIONS, dtype=str, events=False)
-    def regions(self) -> str:
-        """The regions of interest, by name, as JSON."""
-        return json.dumps({name: each.model_dump() for name, each in self.parameters.rois.items()})
-
     # -- commands
 
     @command(DetectorCommand.START)
@@ -240,7 +243,7 @@ class DetectorDevice(AcquiringDevice):
             if self._stops != stops:
                 raise NotReady(f"{self.label}: was stopped before it began to measure")
             self.set_up(duration)
-            self._driver.start()
+            self.begin()
             self._begin(duration + self.read_out_time())
             self._link.poll_within(min(duration, LOOK_PERIOD))
 
@@ -271,35 +274,11 @@ class DetectorDevice(AcquiringDevice):
         self.stop()
 
     @command(
-        DetectorCommand.ADD_REGION,
-        dtype_in=str,
-        doc_in="JSON: name, and what a region has in the YAML",
-    )
-    def add_region(self, text: str) -> None:
-        """Add a region of interest, or replace the one of this name; it stays also after a restart."""
-        try:
-            told = json.loads(text)
-            name = str(told.pop("name"))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BadValue(f"{self.label}: AddRegion takes JSON with a name, not {text[:100]!r}") from error
-        self._change_regions({**self._told_regions(), name: told})
-
-    @command(DetectorCommand.REMOVE_REGION, dtype_in=str, doc_in="Name of the region")
-    def remove_region(self, name: str) -> None:
-        """Remove a region of interest."""
-        rest = self._told_regions()
-        if name not in rest:
-            known = ", ".join(rest) or "none"
-            raise BadValue(f"{self.label}: there is no region {name!r} to remove; it has {known}")
-        del rest[name]
-        self._change_regions(rest)
-
-    @command(
         DetectorCommand.DESCRIBE_SCAN,
         dtype_in=str,
         doc_in="JSON: exposure in s; channels, names in the scan by own name",
         dtype_out=str,
-        doc_out="JSON: channels and attributes for the description in the stream",
+        doc_out="JSON: channels and attributes for the description in the stream, and sources beside it",
     )
     def describe_scan(self, text: str) -> str:
         """What it would publish in a scan; refused if it cannot measure so."""
@@ -315,7 +294,7 @@ class DetectorDevice(AcquiringDevice):
         found = {each.name: each for each in self.own_channels(exposure)}
         self._require(list(names), list(found))
         channels = [found[own].described(name, names) for own, name in names.items()]
-        return json.dumps({"channels": channels, "attributes": {"kind": self.kind}})
+        return json.dumps({"channels": channels, "attributes": {"kind": self.kind}, "beside": list(self.beside())})
 
     # -- scans
 
@@ -352,7 +331,7 @@ class DetectorDevice(AcquiringDevice):
             if order.exposure != self._prepared:
                 self.set_up(order.exposure)
                 self._prepared = order.exposure
-            driver.start()
+            self.begin()
 
         self._link.run(self.label, what, begin)
         self._broken_off.wait(order.exposure + self.read_out_time())
@@ -428,15 +407,6 @@ class DetectorDevice(AcquiringDevice):
         unknown = [name for name in asked if name not in known]
         if unknown:
             raise BadValue(f"{self.label}: does not measure {', '.join(unknown)} (any more); it has {', '.join(known)}")
-
-    def _told_regions(self) -> dict[str, Any]:
-        return {name: each.model_dump(mode="json") for name, each in self.parameters.rois.items()}
-
-    def _change_regions(self, regions: Mapping[str, Any]) -> None:
-        if self.in_scan:
-            raise Busy(f"{self.label}: takes part in a scan; change its regions after it")
-        self.change_settings({"rois": dict(regions)})
-        self.settings_changed()
 
     def _driver_class(self, configuration: Mapping[str, Any]) -> type[Any]:
         return load_driver(self.kind, str(configuration.get("driver")), self.contract)

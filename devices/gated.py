@@ -49,7 +49,7 @@ class Counted(NamedTuple):
     Attributes:
         received: triggers since it was armed.
         begins, ends: when the triggers came that bound each interval, in s of the device's clock; (n,).
-        values: what was counted, one for each channel of the scan; (n, channels).
+        values: what was counted, one for each channel of the scan, or what `gated_points` needs; (n, width).
     """
 
     received: int
@@ -162,7 +162,8 @@ class GatedParticipation(Participation):
                 self._line = line
                 late = min(self.order.exposure / 2, LATEST)
                 tolerance = TOLERANCE * self.order.exposure
-                self._matching = Matching(len(self._names), tolerance, after=late, before=self._before)
+                width = self._gated.gated_width(len(self._names))
+                self._matching = Matching(width, tolerance, after=late, before=self._before)
                 for early in self._early:
                     self._matching.add_received(*early)
                 self._early.clear()
@@ -192,6 +193,7 @@ class GatedParticipation(Participation):
     def _publish(self, values: npt.NDArray[np.float64], valid: npt.NDArray[np.uint8]) -> None:
         if not len(valid):
             return
+        values, valid = self._gated.gated_points(values, valid)
         block: dict[str, Any] = {name: values[:, place] for place, name in enumerate(self._names)}
         block[valid_name(self._gated.label)] = valid
         self._publisher.publish_block(block, first=self._done)
@@ -222,3 +224,16 @@ class GatedDevice(AcquiringDevice):
     def end_gated(self) -> None:
         """Take no more triggers."""
         raise NotImplementedError
+
+    def gated_width(self, channels: int) -> int:
+        """How many values `counted` gives for each interval of a scan with so many channels."""
+        return channels
+
+    def gated_points(
+        self, values: npt.NDArray[np.float64], valid: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """The values of points, (n, channels), and which are valid, from what was counted in them, (n, width).
+
+        Where an extra trigger came within a point, what was counted before and behind it is added up.
+        """
+        return values, valid

@@ -13,9 +13,10 @@ import tango
 
 from ronda.devices.camera.analysis import region_statistics
 from ronda.devices.camera.contract import Camera, Capabilities, Setup
-from ronda.devices.detector import DetectorDevice, Reading
+from ronda.devices.detector import Reading
 from ronda.devices.device import attribute
 from ronda.devices.measurement import Measurement, OwnChannel
+from ronda.devices.regions import RegionDetectorDevice
 from ronda.framework.errors import BadValue, Busy, HardwareFault, NotReady, OutOfRange
 from ronda.framework.kernels.beam import NOWHERE, beam_position
 from ronda.framework.tango.names import CameraAttribute
@@ -29,7 +30,7 @@ POSITION_UNITS = {"x": "pixel", "y": "pixel", "fwhm_x": "pixel", "fwhm_y": "pixe
 LARGEST_SIDE = 16384
 
 
-class CameraDevice(DetectorDevice):
+class CameraDevice(RegionDetectorDevice):
     """A camera: frames, numbers of their regions of interest, and the position of the beam."""
 
     kind: ClassVar[str] = "camera"

@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import tango
 
-from ronda.devices.detector import DetectorDevice, Reading
+from ronda.devices.detector import Reading
 from ronda.devices.device import attribute
 from ronda.devices.mca.contract import Capabilities, Mca, RoiParameters, Spectrum
 from ronda.devices.measurement import Measurement, OwnChannel
+from ronda.devices.regions import RegionDetectorDevice
 from ronda.framework.errors import Busy, HardwareFault, NotReady, OutOfRange
 from ronda.framework.tango.names import McaAttribute
 
@@ -30,7 +31,7 @@ LATE_LIVE = 30.0
 """How many times longer than its live time a measurement may take."""
 
 
-class McaDevice(DetectorDevice):
+class McaDevice(RegionDetectorDevice):
     """A spectrum analyser: spectra, counts of regions, real, live and dead time, rates in and out."""
 
     kind: ClassVar[str] = "mca"

@@ -1,9 +1,10 @@
-"""Cameras and spectrum analysers as objects: regions of interest, settings, and the latest frame or spectrum."""
+"""Cameras, spectrum analysers and digitisers as objects: regions of interest, settings, latest frame or spectrum."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,13 @@ from ronda.framework.clients.device import Device
 from ronda.framework.clients.remote import Remote
 from ronda.framework.clients.settings import Changes, DeviceSettings
 from ronda.framework.errors import BadValue
-from ronda.framework.tango.names import CameraAttribute, DetectorAttribute, DetectorCommand, McaAttribute
+from ronda.framework.tango.names import (
+    CameraAttribute,
+    DigitiserAttribute,
+    McaAttribute,
+    RegionAttribute,
+    RegionCommand,
+)
 
 Regions = dict[str, dict[str, Any]]
 
@@ -23,6 +30,9 @@ STATISTICS = ("sum", "avg", "std", "min", "max")
 
 BEAM = {"x": "pixel", "y": "pixel", "fwhm_x": "pixel", "fwhm_y": "pixel", "intensity": "", "peak": ""}
 """What is computed of the beam on a camera, with units."""
+
+SAMPLE_NUMBERS = {"first": "", "count": ""}
+"""What a digitiser tells of a point beside the means of its channels, with units."""
 
 TIMES = {"real_time": "s", "live_time": "s", "dead_time": "%", "icr": "1/s", "ocr": "1/s"}
 """What a spectrum analyser tells beside its spectrum, with units."""
@@ -60,12 +70,12 @@ class Detector(Device):
     @property
     def rois(self) -> Regions:
         """Its regions of interest, by name."""
-        found: Regions = json.loads(self.remote.read(DetectorAttribute.REGIONS))
+        found: Regions = json.loads(self.remote.read(RegionAttribute.REGIONS))
         return found
 
     def remove_roi(self, name: str) -> None:
         """Remove a region of interest, with its counters."""
-        self.remote.command(DetectorCommand.REMOVE_REGION, name)
+        self.remote.command(RegionCommand.REMOVE_REGION, name)
         self._changed(self)
 
     def diff(self) -> Changes:
@@ -85,7 +95,7 @@ class Detector(Device):
     def _add_roi(self, name: str, keys: Mapping[str, Any]) -> None:
         if not isinstance(name, str):
             raise BadValue(f"{self.name}: the name of a region is text such as 'roi1', not {name!r}")
-        self.remote.command(DetectorCommand.ADD_REGION, json.dumps({"name": name, **keys}))
+        self.remote.command(RegionCommand.ADD_REGION, json.dumps({"name": name, **keys}))
         self._changed(self)
 
     def _numbers(self, units: Mapping[str, str], rates: frozenset[str]) -> list[Counter]:
@@ -227,3 +237,42 @@ class Mca(Detector):
             *(f"  {name}: {roi['low']:g} to {roi['high']:g} {roi['unit']}" for name, roi in self.rois.items()),
         ]
         return "\n".join(lines)
+
+
+class Digitiser(Detector):
+    """A digitiser: `adc.sample_rate = 1e6`, `adc.record = False`."""
+
+    _channels: Mapping[str, Any] = MappingProxyType({})
+
+    def counters_by(self, keys: Mapping[str, Any]) -> list[Counter]:
+        """Means of its channels, then number of a point's first sample, and how many it has."""
+        self._channels: Mapping[str, Any] = keys.get("channels") or {}
+        units = {name: str(one.get("unit", "V")) for name, one in self._channels.items()} | SAMPLE_NUMBERS
+        return self._numbers(units, frozenset())
+
+    def counters(self) -> list[Counter]:
+        """What it measures, which does not change at run time."""
+        return self.counters_by({"channels": self._channels})
+
+    @property
+    def sample_rate(self) -> float:
+        """Samples of each channel in a second."""
+        return float(self.read(DigitiserAttribute.SAMPLE_RATE))
+
+    @sample_rate.setter
+    def sample_rate(self, rate: float) -> None:
+        self.write(DigitiserAttribute.SAMPLE_RATE, float(rate))
+
+    @property
+    def record(self) -> bool:
+        """Whether scans save all samples."""
+        return bool(self.read(DigitiserAttribute.RECORD))
+
+    @record.setter
+    def record(self, recorded: bool) -> None:
+        self.write(DigitiserAttribute.RECORD, bool(recorded))
+
+    def __info__(self) -> str:
+        """How it samples; the shell shows it when the object is typed."""
+        recorded = "scans save all samples" if self.record else "scans save means only"
+        return f"{self.name} is {self.state}: {self.status}\n{self.sample_rate:g} samples/s of each channel; {recorded}"

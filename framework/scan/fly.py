@@ -30,6 +30,7 @@ class ContinuousScans(Maker):
         time: float,
         *counters: Measured,
         backnforth: bool = False,
+        sweeps: int | None = None,
         triggers: str = "",
         **options: Unpack[Options],
     ) -> OwnScan:
@@ -45,6 +46,8 @@ class ContinuousScans(Maker):
             time: of each point in s; step / time is the velocity.
             counters: what to measure.
             backnforth: whether to sweep back as well, which measures as many points again.
+            sweeps: how often it sweeps, with `backnforth` each second time from the end; once, or there and back, if
+                nothing is said.
             triggers: "hardware" or "software"; hardware if all devices can, if nothing is said.
             options: see `Options`.
 
@@ -55,9 +58,11 @@ class ContinuousScans(Maker):
         name = "fscan"
         one = an_axis(self.beamline, name, axis)
         line = self._line(name, one, start, step, npoints, time)
-        lines = [line, back(line)] if backnforth else [line]
+        count = (2 if backnforth else 1) if sweeps is None else whole(name, "the number of sweeps", sweeps)
+        lines = [back(line) if backnforth and number % 2 else line for number in range(count)]
+        keywords = {"backnforth": backnforth} | ({} if sweeps is None else {"sweeps": count})
         shown = [one, start, step, line.npoints, time]
-        return self._sweep(name, shown, one, lines, counters, triggers, options, keywords={"backnforth": backnforth})
+        return self._sweep(name, shown, one, lines, counters, triggers, options, keywords=keywords)
 
     def fmesh(
         self,

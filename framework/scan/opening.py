@@ -98,8 +98,9 @@ def opening(
     shown = {
         channel.name: channel.unit
         for device in measured
+        if device.subscan == 1 and device.attributes.get(EACH_POINT)
         for channel in device.channels
-        if device.subscan == 1 and channel.shape == ()
+        if channel.shape == ()
     }
     timers = [timer_device(number, period) for number, period in periods(measuring).items()]
     triggered: list[Device] = []
@@ -181,13 +182,13 @@ def _with_settings(plan: Plan, measuring: Sequence[Source], settings: Mapping[st
     """The devices with what they are set to, what triggers them, and the exposure time if all their points have one."""
     found = []
     for source in measuring:
-        device = source.described(plan.exposure)
+        device, *beside = source.described(plan.exposure)
         own = dict(settings.get(device.name, {}))
         if source.part.time is not None or source.subscan > 1 or not plan.exposure_runs():
             own["count_time"] = {"value": source.exposure(plan.exposure), "unit": "s"}
         if source.part.trigger:
             own["trigger"] = {"value": source.part.trigger, "unit": ""}
-        found.append(replace(device, attributes={**device.attributes, words.SETTINGS: own}))
+        found += [replace(device, attributes={**device.attributes, words.SETTINGS: own}), *beside]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ronda.framework.clients.beamline import Beamline
@@ -11,6 +12,7 @@ from ronda.framework.scan.saving import WRITER_CLASS
 from ronda.framework.scan.sources import Source
 from ronda.framework.scan.subscans import points_of
 from ronda.framework.stream.answers import format_bytes
+from ronda.framework.stream.description import ENTRIES_PER_SECOND, Device
 from ronda.framework.tango.names import WriterAttribute
 
 FILE_BYTES = 2_000_000
@@ -29,19 +31,27 @@ def data_size(plan: Plan, measuring: Sequence[Source], duration: float = 0.0) ->
     Args:
         plan: what it is to do.
         measuring: the devices.
-        duration: how long it takes, in s, as far as that is known: so long its sub-scans measure.
+        duration: how long it takes, in s, as far as that is known: so long its sub-scans measure, and some run freely.
     """
     points = 1 if plan.points is None else plan.points
-    number = {1: points} | points_of(measuring, max(duration, plan.exposure * points))
+    duration = max(duration, plan.exposure * points)
+    number = {1: points} | points_of(measuring, duration)
     numbers = len(plan.axes) + 2 + len(plan.known())
     if plan.continuous is not None:  # begin and end of each point, and whether it is valid; and what is latched
         numbers += 2 * len(plan.continuous.shown) + 1
         numbers += LATCHED * len(plan.continuous.moving) if plan.continuous.hardware else 0
     size = OWN_BYTES * numbers * points
     for source in measuring:
-        channels = source.described(plan.exposure).channels
-        size += (sum(channel.point_bytes for channel in channels) + OWN_BYTES) * number[source.subscan]
+        device, *beside = source.described(plan.exposure)
+        size += _bytes(device) * number[source.subscan]
+        for free in beside:
+            size += math.ceil(_bytes(free) * float(free.attributes.get(ENTRIES_PER_SECOND, 0.0)) * duration)
     return size
+
+
+def _bytes(device: Device) -> int:
+    """Bytes of one entry, with its time."""
+    return sum(channel.point_bytes for channel in device.channels) + OWN_BYTES
 
 
 def free_space(beamline: Beamline) -> int | None:

@@ -56,8 +56,8 @@ class Source:
         own = self.exposure_of_its_own
         return exposure if own is None else own
 
-    def described(self, of_scan: float) -> StreamDevice:
-        """How the stream describes it.
+    def described(self, of_scan: float) -> list[StreamDevice]:
+        """How the stream describes it, and behind that the sources that it publishes beside its points.
 
         Args:
             of_scan: the longest exposure time of the scan, in s.
@@ -89,7 +89,8 @@ class Source:
             attributes[SUBSCAN] = self.subscan
         seldom = {one.name: every(one) for one in self.counters if every(one) > 1}
         channels = [_seldom(one, seldom[one.name]) if one.name in seldom else one for one in channels]
-        return StreamDevice(self.name, channels, attributes)
+        beside = [_beside(one, self.subscan) for one in told.get("beside", ())]
+        return [StreamDevice(self.name, channels, attributes), *beside]
 
     def order(self, order: Order) -> Order:
         """What it is told of the order that all devices get: it may have an exposure time, or a timer, of its own."""
@@ -108,6 +109,12 @@ class Source:
     def progress(self) -> Progress:
         """What it does now."""
         return Progress.from_json(self.remote.read(AcquisitionAttribute.SCAN_STATUS))
+
+
+def _beside(told: Mapping[str, Any], subscan: int) -> StreamDevice:
+    channels = [Channel(**{**one, "shape": tuple(one.get("shape", ()))}) for one in told["channels"]]
+    attributes = dict(told.get("attributes", {})) | ({SUBSCAN: subscan} if subscan > 1 else {})
+    return StreamDevice(str(told["name"]), channels, attributes)
 
 
 def _seldom(channel: Channel, often: int) -> Channel:

@@ -128,7 +128,7 @@ class TomographyScans(Maker):
             raise BadValue(
                 f"{NAME}: part(…) lets {source.name} measure otherwise than the scan, which needs its frames"
             )
-        (channel,) = source.described(time).channels
+        (channel,) = source.described(time)[0].channels
         told = channel.attributes.get(words.FIELDS, {}).get("frame_time", {})
         read_out = round(max(float(told.get("value", time)) - time, 0.0), 6)
         needed = round(read_out + SOFTWARE_TIME, 6)

@@ -30,6 +30,9 @@ SUBSCAN = "subscan"
 """Attribute of a device: the number of the sub-scan that it measures in, from 2 on; without it the scan itself, 1. Each
 has points and a trigger line of its own, and becomes an entry of its own in the file."""
 
+ENTRIES_PER_SECOND = "entries_per_second"
+"""Attribute of a device that publishes freely beside the points of a scan: how fast, for estimates of its size."""
+
 EACH_POINT = "each_point"
 """Attribute of a device: it has one entry for each point of its sub-scan. When the scan has ended, those that have
 fewer than others (one has failed, or the scan was stopped) are shown, and saved, with fill values behind."""

@@ -228,13 +228,12 @@ class MeasurementGroupCommand(StrEnum):
 
 
 class DetectorAttribute(StrEnum):
-    """Attributes of each detector that measures frames or spectra, and numbers computed from them."""
+    """Attributes of each detector that measures frames, spectra or samples, and numbers computed from them."""
 
     INTEGRATION_TIME = "IntegrationTime"
     ELAPSED_TIME = "ElapsedTime"
     COUNTER_NAMES = "CounterNames"
     COUNTER_VALUES = "CounterValues"
-    REGIONS = "Regions"
 
 
 class DetectorCommand(StrEnum):
@@ -244,6 +243,17 @@ class DetectorCommand(StrEnum):
     STOP = "Stop"
     ABORT = "Abort"
     DESCRIBE_SCAN = "DescribeScan"
+
+
+class RegionAttribute(StrEnum):
+    """Attribute of detectors with regions of interest."""
+
+    REGIONS = "Regions"
+
+
+class RegionCommand(StrEnum):
+    """Commands of detectors with regions of interest."""
+
     ADD_REGION = "AddRegion"
     REMOVE_REGION = "RemoveRegion"
 
@@ -267,6 +277,15 @@ class McaAttribute(StrEnum):
     ENERGIES = "Energies"
     CALIBRATION = "Calibration"
     PRESET = "Preset"
+    CAPABILITIES = "Capabilities"
+
+
+class DigitiserAttribute(StrEnum):
+    """Attributes of a digitiser, beside those of each detector."""
+
+    SAMPLE_RATE = "SampleRate"
+    RECORD = "Record"
+    LOST_SAMPLES = "LostSamples"
     CAPABILITIES = "Capabilities"
 
 

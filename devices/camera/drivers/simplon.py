@@ -22,6 +22,9 @@ LOOK_PERIOD = 1.0
 MESSAGE_LIMIT = 5.0
 """Seconds that the message of an image, or of the end of a series, may take after the detector has come to rest."""
 
+SHORTEST, LONGEST = 1e-5, 3600.0
+"""Exposure time in s, where a detector does not say its limits."""
+
 DTYPES = {8: "u1", 16: "<u2", 32: "<u4"}
 
 
@@ -92,9 +95,9 @@ class Simplon(Camera):
             height=int(self._get("detector config y_pixels_in_detector")),
             dtype=DTYPES[bits],
             bits=bits,
-            exposures=(float(count["min"]), float(count["max"])),
+            exposures=(float(count.get("min", SHORTEST)), float(count.get("max", LONGEST))),
             read_out=float(self._get("detector config detector_readout_time")),
-            frame_rate=1 / float(frame["min"]),
+            frame_rate=1 / float(frame.get("min", frame["value"])),
             pixel_size=float(self._get("detector config x_pixel_size")),
             model=str(self._get("detector config description")),
         )

@@ -17,6 +17,8 @@ from ronda.framework.tango.names import (
     DetectorAttribute,
     DetectorCommand,
     DeviceCommand,
+    RegionAttribute,
+    RegionCommand,
 )
 from tests.devices.conftest import wait_until
 
@@ -55,9 +57,9 @@ def add(cam: Any, name: str, x: int, y: int, width: int, height: int) -> None:
 
 def test_names_are_the_documented_ones(camera: Any) -> None:
     cam, _ = camera
-    names = [*DetectorAttribute, *CameraAttribute, *AcquisitionAttribute]
+    names = [*DetectorAttribute, *RegionAttribute, *CameraAttribute, *AcquisitionAttribute]
     assert set(cam.get_attribute_list()) == {*map(str, names), "State", "Status", "ChangedBy"}
-    commands = [*DetectorCommand, *AcquisitionCommand, *DeviceCommand]
+    commands = [*DetectorCommand, *RegionCommand, *AcquisitionCommand, *DeviceCommand]
     assert set(cam.get_command_list()) == {*map(str, commands), "State", "Status", "Init"}
     assert all(re.fullmatch(r"[A-Z][A-Za-z0-9]*", name) for name in cam.get_attribute_list())
 

@@ -16,6 +16,8 @@ from ronda.framework.tango.names import (
     DetectorCommand,
     DeviceCommand,
     McaAttribute,
+    RegionAttribute,
+    RegionCommand,
 )
 from tests.devices.conftest import wait_until
 
@@ -53,9 +55,9 @@ def refused(action: Any, *arguments: Any) -> str:
 
 def test_names_are_the_documented_ones(analyser: Any) -> None:
     mca, _ = analyser
-    names = [*DetectorAttribute, *McaAttribute, *AcquisitionAttribute]
+    names = [*DetectorAttribute, *RegionAttribute, *McaAttribute, *AcquisitionAttribute]
     assert set(mca.get_attribute_list()) == {*map(str, names), "State", "Status", "ChangedBy"}
-    commands = [*DetectorCommand, *AcquisitionCommand, *DeviceCommand]
+    commands = [*DetectorCommand, *RegionCommand, *AcquisitionCommand, *DeviceCommand]
     assert set(mca.get_command_list()) == {*map(str, commands), "State", "Status", "Init"}
 
 

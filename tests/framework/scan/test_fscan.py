@@ -147,7 +147,7 @@ def test_triggers_that_go_astray_are_found_and_only_their_points_are_marked(scan
     npoints, wrong = 300, set()
     for _ in range(5):  # chance, or a slow machine, may let none go astray
         before = ask(do="triggers", line="motion:2")
-        scan = scans.fscan("samy", -0.15, 0.001, npoints, 0.005, "i0", save=False, run=False)
+        scan = scans.fscan("samy", -0.15, 0.001, npoints, 0.005, "i0", "adc_i0", save=False, run=False)
         disturbing = when(
             lambda scan=scan: (
                 scan.state in State.ENDED
@@ -170,9 +170,11 @@ def test_triggers_that_go_astray_are_found_and_only_their_points_are_marked(scan
         if wrong:
             break
     assert wrong
-    assert set(np.flatnonzero(scan["valid"] == 0).tolist()) == wrong
-    assert scan["ct1_missing"].tolist() == [len(dropped)]
-    assert scan["ct1_late"].tolist() == [len(delayed)]
+    for marks in ("valid", "ct1_valid", "adc_valid"):
+        assert set(np.flatnonzero(scan[marks] == 0).tolist()) == wrong
+    for card in ("ct1", "adc"):
+        assert scan[f"{card}_missing"].tolist() == [len(dropped)]
+        assert scan[f"{card}_late"].tolist() == [len(delayed)]
     assert len(scan["i0"]) == len(scan["samy"]) == npoints
     assert scan["samy_start"] == pytest.approx(-0.15 + 0.001 * np.arange(npoints), abs=RESOLUTION)
     good = scan["i0"][scan["valid"] != 0]

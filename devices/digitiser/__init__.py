@@ -1,0 +1,1 @@
+"""Digitisers: samples of many channels at a high rate, and means of them."""

@@ -1,0 +1,1 @@
+"""The digitiser's way out, apart from its physics."""
