@@ -7,6 +7,7 @@ import inspect
 import linecache
 import sys
 import traceback
+from collections import deque
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
@@ -23,6 +24,9 @@ from ronda.shell.prompt.under_cursor import one_line, signature
 
 NOT_THEIRS = (str(Path(__file__).parents[2]), sys.prefix, sys.base_prefix, "<frozen")
 """Where code is that users did not write: an error is shown at their line."""
+
+REMEMBERED = 1000
+"""Commands whose text is kept, so that an error in a function that was typed is shown at its line."""
 
 ERROR, INTERRUPTED = 1, 130
 """Exit codes of a program that failed, and of one that Ctrl-C ended."""
@@ -61,6 +65,7 @@ class Interpreter:
         self._elsewhere = elsewhere
         self.interrupts = Interrupts(tell) if interrupts is None else interrupts
         self._inputs = 0
+        self._remembered: deque[str] = deque()
 
     def run(
         self,
@@ -88,6 +93,9 @@ class Interpreter:
             self._inputs += 1
             file = f"<input {self._inputs}>"
             linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+            self._remembered.append(file)
+            if len(self._remembered) > REMEMBERED:
+                linecache.cache.pop(self._remembered.popleft(), None)
         well: list[bool] = []
         try:
             code = self._guarded(lambda: self._run(text, file, show_value), file)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import codeop
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from ronda.shell.prompt.toolbar import Fragments, help_line
 from ronda.shell.prompt.typed import as_call
 
 INDENT = "    "
+
+REMEMBERED = 2000
+"""Commands typed before that the arrow keys, Ctrl-R and the grey suggestions know."""
 
 
 class Reader:
@@ -161,6 +165,19 @@ class Reader:
             buffer.document = Document(text, len(text))
 
 
+class BoundedHistory(FileHistory):
+    """The commands typed before; the file keeps all of them, memory the latest `REMEMBERED`."""
+
+    def load_history_strings(self) -> Iterable[str]:
+        """The newest first."""
+        return islice(super().load_history_strings(), REMEMBERED)
+
+    def append_string(self, string: str) -> None:
+        """Remember one more."""
+        super().append_string(string)
+        del self._loaded_strings[REMEMBERED:]
+
+
 def history_file(beamline: str, environment: Mapping[str, str]) -> Path:
     """Where the commands typed at a beamline are kept: a file of each user."""
     state = environment.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")  # noqa: PTH111 no error without home
@@ -211,4 +228,4 @@ def open_history(file: Path | None) -> History:
         file.touch(mode=0o600)
     except OSError:  # a home that cannot be written is no reason not to work
         return InMemoryHistory()
-    return FileHistory(file)
+    return BoundedHistory(file)

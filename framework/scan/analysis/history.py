@@ -12,6 +12,9 @@ from ronda.framework.scan.analysis.past import FileScan, PastScan, find
 if TYPE_CHECKING:
     from ronda.framework.scan.own import OwnScan
 
+KEPT = 100
+"""Scans of this program that are kept as such at least."""
+
 SHOWN = 10
 """How many scans are shown of a long list."""
 
@@ -33,8 +36,12 @@ class History(Sequence[Any]):
         self._unsorted: list[OwnScan] = []
 
     def add(self, scan: OwnScan) -> None:
-        """Keep a scan of this program."""
+        """Keep a scan of this program; of very many the oldest ended ones become those of the stream and of files."""
         self._unsorted.append(scan)
+        if len(self._unsorted) > 2 * KEPT:
+            early = self._unsorted[:-KEPT]
+            self._unsorted = [one for one in early if not one.wait(0)] + self._unsorted[-KEPT:]
+            self._own = {}
 
     @overload
     def __getitem__(self, which: int | str) -> Any: ...
