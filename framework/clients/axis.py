@@ -11,7 +11,17 @@ from typing import Any
 from ronda.framework.clients.locking import Hold, who_we_are
 from ronda.framework.clients.remote import Remote
 from ronda.framework.clients.settings import Changes, DeviceSettings
-from ronda.framework.errors import Busy, HardwareFault, NotAllowed, NotFound, NotReady, OutOfRange, RondaError
+from ronda.framework.errors import (
+    Busy,
+    CommunicationFailed,
+    HardwareFault,
+    NotAllowed,
+    NotFound,
+    NotReady,
+    OutOfRange,
+    RondaError,
+    TimedOut,
+)
 from ronda.framework.tango.names import NO_LIMIT, AxisAttribute, AxisCommand
 
 SLICE = 0.1
@@ -31,6 +41,20 @@ MOVES = ("ON", "ALARM", "STANDBY")
 
 STOP_TIME = 2.0
 """Seconds beyond its deceleration within which a stopped axis must stand."""
+
+
+def not_stopped(name: str, failure: Exception, because: BaseException | None = None) -> str:
+    """A sentence about an axis that could not be stopped.
+
+    Args:
+        name: of the axis.
+        failure: what came of the attempt.
+        because: why it was to be stopped; a server that does not answer is not told twice.
+    """
+    silent = (CommunicationFailed, TimedOut)
+    if isinstance(because, silent) and isinstance(failure, silent) and str(because).startswith(f"{name}:"):
+        return f"{name} could not be told to stop either"
+    return f"{name} could not be stopped: {failure}"
 
 
 class Axis:
@@ -552,7 +576,7 @@ class Axis:
             try:
                 sentence = self.halt()
             except RondaError as failure:
-                sentence = f"{self.name} could not be stopped: {failure}"
+                sentence = not_stopped(self.name, failure, error)
             if sentence:
                 error.add_note(sentence)
             raise

@@ -9,7 +9,7 @@ from typing import SupportsFloat
 import gevent
 from rich.console import Console
 
-from ronda.framework.clients.axis import Axis
+from ronda.framework.clients.axis import Axis, not_stopped
 from ronda.framework.clients.locking import Hold
 from ronda.framework.clients.together import Order, orders
 from ronda.framework.errors import BadValue, RondaError
@@ -158,11 +158,16 @@ class MotionCommands:
         return [as_axis(verb, axis) for axis in axes]
 
 
-def stop_axes(axes: Sequence[Axis]) -> list[str]:
-    """Stop axes and wait until they stand; a sentence about each that was still moving or does not answer."""
+def stop_axes(axes: Sequence[Axis], because: BaseException | None = None) -> list[str]:
+    """Stop axes and wait until they stand; a sentence about each that was still moving or does not answer.
+
+    Args:
+        axes: which.
+        because: the error for which they are stopped, so that its reason is not told twice.
+    """
     answers = attempt_all([axis.halt for axis in axes])
     return [
-        f"{axis.name} could not be stopped: {answer}" if isinstance(answer, RondaError) else answer
+        not_stopped(axis.name, answer, because) if isinstance(answer, RondaError) else answer
         for axis, answer in zip(axes, answers, strict=True)
         if answer
     ]
@@ -182,7 +187,7 @@ def _call_off(
 
     def take_back(order: gevent.Greenlet, its_axes: Sequence[Axis]) -> list[str]:
         order.kill()
-        return stop_axes([axis for axis in its_axes if axis in begun])
+        return stop_axes([axis for axis in its_axes if axis in begun], error)
 
     for told in attempt_all([lambda pair=pair: take_back(*pair) for pair in zip(starting, axes, strict=True)]):  # type: ignore[misc]
         for sentence in told if isinstance(told, list) else ():

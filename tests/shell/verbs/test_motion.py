@@ -131,6 +131,22 @@ def test_an_axis_that_cannot_be_stopped_is_told(
     assert failure.value.__notes__ == ["samx could not be stopped: samx: does not answer"]
 
 
+def test_a_server_that_does_not_answer_is_told_once(
+    commands: MotionCommands, make_axis: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    samx, hardware = make_axis("samx")
+    hardware.deaf = CommunicationFailed("samx: does not answer")
+
+    def interrupt(_: float | None = None) -> bool:
+        raise hardware.deaf
+
+    monkeypatch.setattr(samx, "await_rest", interrupt)
+    with pytest.raises(CommunicationFailed, match="samx: does not answer") as failure:
+        commands.mv(samx, 4)
+
+    assert failure.value.__notes__ == ["samx could not be told to stop either"]
+
+
 def test_distances_count_from_the_position_asked_for(commands: MotionCommands, make_axis: Any) -> None:
     samx, hardware = make_axis("samx")
     hardware.values |= {AxisAttribute.TARGET: 1.0, AxisAttribute.POSITION: 1.0004}
