@@ -6,11 +6,11 @@ import contextlib
 import hashlib
 import os
 import shutil
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from ronda.framework.config.beamline import BeamlineParameters
+from ronda.framework.door.place import make_private
 from ronda.framework.errors import ServiceFailed
 
 DEFAULT_STATE = ".ronda"
@@ -118,7 +118,7 @@ class Folders:
             ServiceFailed: it cannot be created, or is not ours.
         """
         for folder in (self.run.parent, self.run):
-            _make_private(folder)
+            make_private(folder)
 
     def remove_run(self) -> None:
         """Remove the run folder and the sockets in it."""
@@ -171,16 +171,3 @@ def _run_folders() -> Path:
 
 def _digest(state: Path) -> str:
     return hashlib.sha256(os.fsencode(state)).hexdigest()[:8]
-
-
-def _make_private(folder: Path) -> None:
-    """Create a folder that only we can enter; anybody may have put something of that name into a shared folder."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # another beamline's end may remove the parent meanwhile
-    except OSError as error:
-        raise ServiceFailed(f"the folder {folder} for sockets cannot be created: {error.strerror}") from error
-    found = folder.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
-        raise ServiceFailed(f"the folder {folder} for sockets belongs to somebody else; ask for its removal")
-    if stat.S_IMODE(found.st_mode) != 0o700:
-        folder.chmod(0o700)

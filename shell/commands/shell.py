@@ -25,8 +25,26 @@ def shell(
     session: Annotated[str, typer.Option("--session", "-s", metavar="NAME", help="A session of its YAML files")] = "",
     code: Code = None,
     file: Annotated[Path | None, typer.Option("--run", metavar="FILE", help="Run this script")] = None,
+    door: Annotated[
+        bool, typer.Option("--door", help="Let other programs of yours submit commands and look on")
+    ] = False,
+    look: Annotated[bool, typer.Option("--attach", help="Look on at a running shell that has doors")] = False,
+    types: Annotated[bool, typer.Option("--control", help="With --attach: type there too")] = False,
 ) -> None:
     """Open a prompt on a running beamline, or run code there."""
+    if look:
+        require_terminal()
+        raise typer.Exit(_attach(session or which or "", types=types))
+    if types:
+        raise typer.BadParameter("--control goes with --attach")
+    if door and (code is not None or file is not None):
+        raise typer.BadParameter("--door is for a prompt")
+    hears = None
+    if door:
+        require_terminal()
+        from ronda.shell.doors.screen import share_screen
+
+        hears = share_screen()
     from ronda.framework.turns import take_short_turns
     from ronda.shell.prompt.cooperative import make_cooperative
 
@@ -38,7 +56,14 @@ def shell(
         raise typer.BadParameter("give either -c CODE or --run FILE")
     if code is None and file is None:
         require_terminal()
-    raise typer.Exit(work(*_chosen(which, session), code, file, traceback=wants_traceback(context)))
+    raise typer.Exit(work(*_chosen(which, session), code, file, traceback=wants_traceback(context), hears=hears))
+
+
+def _attach(which: str, *, types: bool) -> int:
+    from ronda.framework.door.place import place
+    from ronda.shell.doors.attaching import attach
+
+    return attach(place(which), types=types)
 
 
 def _chosen(which: str | None, session: str) -> tuple[Running, str]:
@@ -69,6 +94,7 @@ def work(
     *,
     traceback: bool = False,
     settle: float = 0.0,
+    hears: int | None = None,
 ) -> int:
     """Let a person, or the code that was given, work on a running beamline.
 
@@ -78,6 +104,7 @@ def work(
         code, file: what to run; without both there is a prompt.
         traceback: whether errors are told with their whole story.
         settle: seconds to wait at most until every device has heard from its hardware.
+        hears: with doors: a pipe of lines about who came and went; None without.
 
     Returns:
         the exit code.
@@ -111,9 +138,12 @@ def work(
             return place.run_file(file)
         from ronda.shell.prompt.reading import history_file
 
+        if hears is not None:
+            place.open_doors(hears)
         place.prompt(history_file(beamline.name, os.environ))
         return 0
     finally:
+        place.close_doors()
         journal.close()
         beamline.close()
 

@@ -44,9 +44,9 @@ class Interrupts:
         self._tell = tell
         self._again = again
         self._leave = leave
-        self._command: _Command | None = None
+        self._command: Command | None = None
         self._main = gevent.getcurrent()
-        self._abandoned: list[_Command] = []
+        self._abandoned: list[Command] = []
 
     def run(self, action: Callable[[], object]) -> BaseException | None:
         """Run a command; returns what ended it, None if it came to its end.
@@ -54,7 +54,7 @@ class Interrupts:
         After Ctrl-C the axes that it began to move are stopped, and notes of a KeyboardInterrupt tell where.
         """
         self._main = gevent.getcurrent()
-        self._command = command = _Command(action, self._tell)
+        self._command = command = Command(action, self._tell)
         before = signal.signal(signal.SIGINT, self._pressed)
         try:
             with without(termios.ECHOCTL):  # no `^C` in a display that is being redrawn
@@ -63,7 +63,8 @@ class Interrupts:
                     while not command.back.wait(BEAT):
                         pass
                 except _Left:  # by a command that never lets go
-                    self._abandoned.append(command)  # without a reference it would be told to end, and not let happen
+                    # without a reference it would be told to end, and not let happen
+                    self._abandoned = [one for one in self._abandoned if not one.over] + [command]
             return self._what_is_left(command) if command.begun.left else command.ended_by()
         finally:
             self._command = None
@@ -99,7 +100,7 @@ class Interrupts:
         elif command.running:
             raise KeyboardInterrupt
 
-    def _what_is_left(self, command: _Command) -> BaseException:
+    def _what_is_left(self, command: Command) -> BaseException:
         left = KeyboardInterrupt()
         left.add_note(told_left([*command.begun.moving(), *self._leave()]))
         return left
@@ -109,7 +110,7 @@ class _Left(BaseException):
     """Takes the prompt's greenlet away from a command that computes and lets no interruption end it."""
 
 
-class _Command:
+class Command:
     """One command while it runs.
 
     Attributes:

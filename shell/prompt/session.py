@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from ronda.framework.clients.part import part
 from ronda.framework.clients.work_session import SessionObjects, WorkSession
 from ronda.framework.errors import BadValue, RondaError
 from ronda.framework.nexus.definitions.registry import all_definitions
+from ronda.framework.plain import plain
 from ronda.framework.policy.policy import DataPolicy
 from ronda.framework.scan.presets import DevicePreset, PointPreset, ScanPreset
 from ronda.framework.scan.shutter_preset import ShutterPreset
@@ -52,6 +54,7 @@ from ronda.shell.verbs.tweaking import TweakCommands
 from ronda.shell.verbs.typing import TypingCommands
 
 if TYPE_CHECKING:
+    from ronda.shell.doors.open import Doors
     from ronda.shell.prompt.reading import Reader
 
 
@@ -96,6 +99,7 @@ class ShellSession:
         self._motion = MotionCommands(console, lambda: self._scans.scans.dry)
         self._positions = PositionCommands(shown, console)
         self._journal = journal
+        self._doors: Doors | None = None
         self._say = journal.add if journal is not None else _unheard
         self._control = ControlCommands(beamline, work.name, self._say, console, self._scans.beside)
         self._listing = ListingCommands(shown, console)
@@ -195,7 +199,7 @@ class ShellSession:
         self._control.watch(reader.redraw)
         state.start()
         try:
-            with self._interpreter.interrupts.between(), printing_above():
+            with self._interpreter.interrupts.between(), printing_above(), self._told_at_the_door():
                 self._read_all(reader)
         finally:
             state.stop()
@@ -207,6 +211,31 @@ class ShellSession:
         why = self._join(take=True)
         return f"!ERR who has control is not known: {why}" if why else self._control.line()
 
+    def open_doors(self, hears: int) -> None:
+        """Let other programs of this user submit commands; see `shell/doors`.
+
+        Args:
+            hears: a pipe of lines about who looks on, and who types here too.
+
+        Raises:
+            ServiceFailed: the door cannot be opened.
+        """
+        from ronda.shell.doors.open import Doors
+
+        self._doors = Doors(self._interpreter, self._shown, self._say, self._note, self._control.at_work, self._scans)
+        self._doors.open(hears)
+
+    def close_doors(self) -> None:
+        """Let nobody in any more; what came through the door is broken off."""
+        if self._doors is not None:
+            self._doors.close()
+
+    def _told_at_the_door(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._doors is None else self._doors.telling()
+
+    def _note(self, text: str) -> None:
+        self._console.print(plain(text), style="dim", markup=False, highlight=False, soft_wrap=True)
+
     def _set_up(self) -> int:
         """Run the scripts of the session, until one fails; returns the exit code."""
         for setup in self._shown.session.setups:
@@ -217,7 +246,14 @@ class ShellSession:
                 why = getattr(error, "strerror", None) or error
                 self.tell(f"session {self._shown.session.name}: its script {file} cannot be read: {why}")
                 return ERROR
-            code = self._interpreter.run(text, str(file))
+            try:
+                code = self._interpreter.run(text, str(file))
+            except SystemExit:
+                self.tell(
+                    f"session {self._shown.session.name}: its script {setup} asks for the end of the shell, which a "
+                    "script that runs first does not do; use return in a function, or raise an error"
+                )
+                return ERROR
             if code:
                 self.tell(f"session {self._shown.session.name}: its script {setup} did not run to its end")
                 return code

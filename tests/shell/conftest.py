@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,10 +96,11 @@ def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Typ
         wait: bool = True,
         session: str = "",
         user: str = "",
+        options: Sequence[str] = (),
     ) -> Typist:
         terminal = pexpect.spawn(
             str(Path(sys.executable).parent / "ronda"),
-            ["shell", str(folder), *(["--session", session] if session else [])],
+            ["shell", str(folder), *(["--session", session] if session else []), *options],
             env={
                 **os.environ,
                 **({"LOGNAME": user} if user else {}),

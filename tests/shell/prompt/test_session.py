@@ -53,3 +53,12 @@ def test_a_script_that_is_gone_is_told(run, tmp_path):
         1,
         [f"session work: its script {tmp_path}/first.py cannot be read: No such file or directory"],
     )
+
+
+def test_a_script_that_asks_for_the_end_of_the_shell_is_told_and_the_shell_goes_on(run):
+    code, errors = run("print('never')", first="import sys\nsys.exit()")
+    assert code == 1
+    assert errors == [
+        "session work: its script first.py asks for the end of the shell, which a script that runs first does not do; "
+        "use return in a function, or raise an error"
+    ]

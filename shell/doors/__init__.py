@@ -1,0 +1,1 @@
+"""Doors of a shell, seen from inside: the command door, and the shared screen."""
