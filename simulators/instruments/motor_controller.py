@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field
 
 from ronda.simulators.axes import build_axis, state, truth
 from ronda.simulators.instrument import Instrument, ProtocolError
-from ronda.simulators.instruments.motor_trajectory import TrajectoryUnit
 from ronda.simulators.line_protocol import (
     BAD_ARGUMENT,
     NO_SUCH_AXIS,
@@ -24,6 +23,7 @@ from ronda.simulators.physics.axis import Axis, Range, Refused
 from ronda.simulators.physics.position_compare import PositionCompare
 from ronda.simulators.physics.search import Mark
 from ronda.simulators.physics.world import World
+from ronda.simulators.trajectory_unit import TrajectoryUnit
 
 POSITIONS = Range(-(2.0**31), 2.0**31 - 1)
 """What the position registers can hold, in steps."""
