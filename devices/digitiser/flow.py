@@ -25,7 +25,7 @@ SLICE = 0.1
 REMEMBERED = 1.0
 """Seconds of samples that are remembered, for points that have begun before they are asked for."""
 
-END_LIMIT = 1.5
+END_LIMIT = 10.0
 """Seconds after a stop within which the last samples are here."""
 
 

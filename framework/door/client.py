@@ -16,7 +16,7 @@ from ronda.framework.door.place import COMMANDS, connect, place
 from ronda.framework.errors import CommunicationFailed, NotAllowed, RondaError, TimedOut
 from ronda.framework.plain import plain
 
-ANSWER_LIMIT = 10.0
+ANSWER_LIMIT = 30.0
 """Seconds in which a shell answers a request; commands may take longer, their end is an event."""
 
 KEPT = 10_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Sequence
@@ -48,10 +50,10 @@ class Kernel(Generic[P, R]):
         make = partial(numba.njit, nogil=True, cache=True, fastmath=set(self.fastmath))
         function = self._with_compiled_names()
         try:
-            return make(function)
+            return _saved_alone(make(function))
         except RuntimeError:  # numba found no folder for it
             numba.config.CACHE_DIR = str(private_folder())  # type: ignore[attr-defined]
-            return make(function)
+            return _saved_alone(make(function))
 
     def _with_compiled_names(self) -> FunctionType:
         """The function; what are kernels among its global names are as numba wants them."""
@@ -65,6 +67,27 @@ class Kernel(Generic[P, R]):
         again = FunctionType(function.__code__, there, function.__name__, function.__defaults__, function.__closure__)
         again.__qualname__, again.__module__ = function.__qualname__, function.__module__
         return again
+
+
+def _saved_alone(made: Any) -> Any:
+    """Let one process at a time save compiled code: numba writes index and code of a function without a lock.
+
+    Two that save different types of arguments at the same moment could give both the same file, and the index would
+    lead to the other's code.
+    """
+    cache = made._cache  # noqa: SLF001 - numba offers no other way
+    save = cache.save_overload
+
+    def alone(signature: Any, data: Any) -> None:
+        folder = Path(cache.cache_path)
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+            with (folder / f".{made.py_func.__name__}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                save(signature, data)
+
+    cache.save_overload = alone
+    return made
 
 
 @overload

@@ -51,6 +51,7 @@ class Access:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "default", Role.VIEWER if self.open_to_look else Role.NOBODY)
+        object.__setattr__(self, "hosts", frozenset(bracketed(host.lower()) for host in self.hosts))
 
     def role(self, token: str) -> Role:
         """What the bearer of a token may do.
@@ -58,7 +59,7 @@ class Access:
         Args:
             token: empty for none.
         """
-        given = token.encode()
+        given = token.encode(errors="replace")
         found = [role for role, known in self.tokens.items() if hmac.compare_digest(given, known.encode())]
         return max(found, default=self.default if not token else Role.NOBODY)
 
@@ -73,7 +74,7 @@ class Access:
             origin: as the browser tells it; programs that are no browsers send none.
             host: the request's `Host`.
         """
-        return origin is None or urlsplit(origin).netloc == host
+        return origin is None or _split(origin) == host
 
 
 def keep_tokens(folder: Path) -> dict[Role, str]:
@@ -107,7 +108,20 @@ def keep_tokens(folder: Path) -> dict[Role, str]:
 
 def _name(address: str) -> str:
     """The host name of an address, without port; as it is written."""
-    netloc = urlsplit(address).netloc
+    netloc = _split(address)
     if netloc.startswith("["):
-        return netloc.partition("]")[0] + "]"
+        return netloc.partition("]")[0].lower() + "]"
     return netloc.partition(":")[0].lower()
+
+
+def _split(address: str) -> str:
+    """Host and port of an address; empty if it is none."""
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in an address: IPv6 in brackets."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

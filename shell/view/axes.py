@@ -26,7 +26,10 @@ SETTINGS = 5.0
 """Seconds between two looks at limits, which come as no events."""
 
 ORDERS = 8
-"""Orders that run at the same time: each may wait for a server."""
+"""Moves, and stops, that are begun at the same time: each may wait for a server."""
+
+LARGEST = 1e12
+"""Positions must be nearer to 0: no axis goes there, and a float can hold it."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class Axes:
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._events: list[tuple[Any, int]] = []
-        self._orders = ThreadPoolExecutor(ORDERS, "order")
+        self._moves = ThreadPoolExecutor(ORDERS, "move")
+        self._halts = ThreadPoolExecutor(ORDERS, "stop")  # their own: they wait for no move to a server that hangs
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def start(self) -> None:
@@ -79,7 +83,8 @@ class Axes:
         """End the subscriptions."""
         self._end.set()
         self._thread.join(2 * AGAIN)
-        self._orders.shutdown(wait=False, cancel_futures=True)
+        self._moves.shutdown(wait=False, cancel_futures=True)
+        self._halts.shutdown(wait=False)
 
     def shown(self) -> list[dict[str, Any]]:
         """What there is to show, by name."""
@@ -94,14 +99,14 @@ class Axes:
             BadValue: the position is no number.
         """
         axis = self._axis(name)
-        if isinstance(to, bool) or not isinstance(to, int | float):
+        if isinstance(to, bool) or not isinstance(to, int | float) or not abs(to) < LARGEST:
             raise BadValue(f"{name}: cannot go to {to!r}; give a position in {axis.unit or 'its unit'}")
 
         def begin() -> None:
             axis.check([float(to)])
             axis.start(float(to))
 
-        return self._orders.submit(begin)
+        return self._moves.submit(begin)
 
     def halt(self, name: str) -> Future[None]:
         """Stop an axis; stop is for everyone who may move.
@@ -109,7 +114,7 @@ class Axes:
         Raises:
             NotFound: there is no such axis.
         """
-        return self._orders.submit(self._axis(name).stop)
+        return self._halts.submit(self._axis(name).stop)
 
     def _axis(self, name: str) -> Axis:
         if name not in self._axes:
@@ -143,12 +148,21 @@ class Axes:
                 proxy.unsubscribe_event(event)
 
     def _look(self, name: str, axis: Axis) -> None:
+        """Ask an axis for everything; what is wrong with it stays its own."""
         try:
             low, high = axis.limits
-            self._change(name, limits=(_finite(low), _finite(high)), position=_finite(axis.position), state=axis.state)
-            self._change(name, trouble="")
+            self._change(name, limits=(_finite(low), _finite(high)), state=axis.state)
         except RondaError as error:
             self._change(name, trouble=str(error), state="UNKNOWN", position=None)
+            return
+        except (TypeError, ValueError):
+            self._change(name, limits=(None, None))
+        try:
+            self._change(name, position=_finite(axis.position), trouble="")
+        except RondaError as error:
+            self._change(name, trouble=str(error), position=None)
+        except (TypeError, ValueError):  # a computed axis outside its domain has none
+            self._change(name, trouble=f"{name}: has no position now", position=None)
 
     def _subscribe(self, name: str, axis: Axis) -> None:
         def taken(event: Any) -> None:
@@ -161,9 +175,16 @@ class Axes:
                 self._change(name, position=None if value is None else _finite(value), trouble="")
 
         proxy = axis.remote.proxy
-        for attribute in ("State", AxisAttribute.POSITION):
-            event = proxy.subscribe_event(attribute, tango.EventType.CHANGE_EVENT, taken)
-            self._events.append((proxy, event))
+        made: list[int] = []
+        try:
+            for attribute in ("State", AxisAttribute.POSITION):
+                made.append(proxy.subscribe_event(attribute, tango.EventType.CHANGE_EVENT, taken))  # noqa: PERF401
+        except tango.DevFailed:
+            for event in made:  # it is tried again, with both
+                with contextlib.suppress(tango.DevFailed):
+                    proxy.unsubscribe_event(event)
+            raise
+        self._events += [(proxy, event) for event in made]
 
 
 def _finite(value: float) -> float | None:

@@ -14,7 +14,7 @@ from ronda.framework.errors import RondaError
 from ronda.framework.stream import Record, Scan, ScanGone, Stream
 from ronda.framework.stream.answers import NeverWillBe
 from ronda.framework.stream.frames.reader import FrameReader
-from ronda.shell.view.shown_scan import ShownScan
+from ronda.shell.view.shown_scan import MemoryFull, ShownScan
 
 LOOK = 0.5
 """Seconds after which a thread that waits for news looks whether it shall end."""
@@ -92,8 +92,10 @@ class Following:
         except ScanGone:
             return None
         with self._lock:
-            shown = self._shown.setdefault(identifier, shown)
+            known = self._shown.setdefault(identifier, shown)
             self._make_room()
+        if known is not shown:  # somebody else looked at it at the same moment
+            return known
         thread = threading.Thread(target=self._read, args=(scan, shown), daemon=True)
         self._threads = [one for one in self._threads if one.is_alive()] + [thread]
         thread.start()
@@ -113,8 +115,8 @@ class Following:
         while not self._end.is_set():
             try:
                 work()
-            except RondaError as error:
-                self.trouble = str(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the page says so and it is tried again
+                self.trouble = told(error)
                 self.version += 1
                 self._end.wait(PAUSE)
 
@@ -165,8 +167,16 @@ class Following:
             except (ScanGone, NeverWillBe) as error:
                 shown.end(str(error))
                 return
-            except RondaError as error:
-                shown.interrupt(str(error))
+            except MemoryFull as error:
+                shown.end(str(error))
+                return
+            except Exception as error:  # noqa: BLE001 - as above
+                shown.interrupt(told(error))
                 self._end.wait(PAUSE)
                 with contextlib.suppress(RondaError):
                     reached = {name: max(at, scan.extent(name).first) for name, at in reached.items()}
+
+
+def told(error: Exception) -> str:
+    """What is said of an error."""
+    return str(error) if isinstance(error, RondaError) else f"live view: {type(error).__name__}: {error}"

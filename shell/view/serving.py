@@ -12,7 +12,7 @@ import uvicorn
 
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import NotAllowed, ServiceFailed
-from ronda.shell.view.access import LOOPBACK, Access, keep_tokens
+from ronda.shell.view.access import LOOPBACK, Access, bracketed, keep_tokens
 from ronda.shell.view.app import make_app
 from ronda.shell.view.axes import Axes
 from ronda.shell.view.following import Following
@@ -50,7 +50,7 @@ class Place:
         """The address of the page, with a token behind the `#`, which browsers do not send."""
         scheme = "http" if self.certificate is None else "https"
         host = next(iter(self.names), self.address)
-        return f"{scheme}://{host}:{self.port}/" + (f"#{token}" if token else "")
+        return f"{scheme}://{bracketed(host)}:{self.port}/" + (f"#{token}" if token else "")
 
 
 def serve(beamline: Beamline, state: Path, place: Place, ready: Callable[[Place, Access], None]) -> None:

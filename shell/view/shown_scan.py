@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ronda.framework.errors import NotFound
+from ronda.framework.errors import NotFound, OutOfRange
 from ronda.framework.stream import Record
 from ronda.framework.stream.blocks import Block, FrameReference
 from ronda.framework.stream.description import Channel, Description, Device
@@ -21,8 +21,18 @@ from ronda.shell.view.messages import encode
 NUMBERS = "biuf"
 """Kinds of numpy types that are drawn."""
 
+LARGEST = 500_000_000
+"""Bytes that the numbers of one scan may take here; its file has all of them."""
+
+MOST_POINTS = 20_000
+"""Points of a device in one message: a page that comes late gets several, and hinders nobody meanwhile."""
+
 TIMES = "epoch"
 """What the time of each point is called, behind the name of its device: `ct1 epoch`."""
+
+
+class MemoryFull(OutOfRange):
+    """The scan is too large to be kept here."""
 
 
 class ShownScan:
@@ -69,7 +79,15 @@ class ShownScan:
         ]
 
     def put(self, block: Block) -> None:
-        """Take a block of one device."""
+        """Take a block of one device.
+
+        Raises:
+            MemoryFull: the scan is too large.
+        """
+        if self.nbytes > LARGEST:
+            raise MemoryFull(
+                f"scan {self.record.number}: is too large for the live view after {block.first} points; see its file"
+            )
         with self._lock:
             columns = self._columns[block.device]
             for channel in self._devices[block.device].channels:
@@ -141,7 +159,8 @@ class ShownScan:
             sent: by device, how many points the viewer has.
 
         Returns:
-            No message if nothing came. The same bytes for all viewers that have the same.
+            No message if nothing came. The same bytes for all viewers that have the same. Of very many points the
+            first of those that are missing.
         """
         with self._lock:
             wanted = tuple(sorted(sent.items()))
@@ -151,7 +170,8 @@ class ShownScan:
             firsts: list[int] = []
             now = {}
             for device, columns in self._columns.items():
-                first, end = sent.get(device, 0), columns[f"{device} {TIMES}"].length
+                first = sent.get(device, 0)
+                end = min(columns[f"{device} {TIMES}"].length, first + MOST_POINTS)
                 now[device] = end
                 if end > first:
                     parts += [(name, column.part(first, end)) for name, column in columns.items()]

@@ -32,6 +32,12 @@ LARGEST_ORDER = 10_000
 FIGURES = ("cen", "fwhm", "com", "peak", "trough")
 """What is told of a curve: properties of `Curve`."""
 
+ORDERS = ("move", "stop")
+"""What may wait for a device."""
+
+MOST_ORDERS = 16
+"""Such orders that a page may have on the way at once."""
+
 MOST_ARRAYS = 4
 """Images and spectra that a page shows at once."""
 
@@ -58,19 +64,20 @@ class Viewer:
         self._told = {"list": -1, "axes": -1, "scan": -1}
         self._arrays: dict[str, int] = {}
         self._answers: asyncio.Queue[bytes] = asyncio.Queue(100)
+        self._orders: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Send and take messages until the page goes away."""
         sending = asyncio.create_task(self._send())
         taking = asyncio.create_task(self._take())
         _, pending = await asyncio.wait({sending, taking}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
+        for task in (*pending, *self._orders):  # a move that was ordered is begun all the same, in its thread
             task.cancel()
         for task in (sending, taking):
             try:
                 await task
-            except (asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
-                continue  # the page is gone: nothing is left to do
+            except (asyncio.CancelledError, WebSocketDisconnect, RuntimeError, KeyError):
+                continue  # the page is gone, or sent what is no text: nothing is left to do
 
     # What it is sent
 
@@ -114,12 +121,15 @@ class Viewer:
             found.append(encode({"type": "scan", **scan.heading(), "over": False}))
         scan, version = self._scan, self._scan.version
         if version != self._told["scan"]:
-            self._told["scan"] = version
-            heading = encode({"type": "scan", **scan.heading()})
-            message, self._sent = scan.points(self._sent)
+            heading = scan.heading()
+            message, self._sent = await asyncio.to_thread(scan.points, self._sent)
             if message is not None:
                 found.append(message)
-            found.append(heading)  # so that who reads that the scan is over has all of its points
+            if self._sent == scan.lengths():
+                self._told["scan"] = version
+            else:
+                heading["over"] = False
+            found.append(encode({"type": "scan", **heading}))  # behind the points: who reads `over` has all of them
         for channel, beyond in list(self._arrays.items()):
             try:
                 message, index = await asyncio.to_thread(scan.latest, channel, beyond, self._following.frames)
@@ -135,15 +145,29 @@ class Viewer:
     async def _take(self) -> None:
         while True:
             text = await self._socket.receive_text()
-            number: object = None
             try:
                 order = _understood(text)
-                number = order.get("number")
-                told = await self._obey(order)
-                answer = {"type": "answer", "number": number, **told}
-            except RondaError as error:
-                answer = {"type": "answer", "number": number, "error": str(error)}
-            await self._answers.put(encode(answer))
+            except BadValue as error:
+                await self._answers.put(encode({"type": "answer", "number": None, "error": str(error)}))
+                continue
+            if order.get("do") not in ORDERS:
+                await self._answer(order)
+                continue
+            # a stop must not wait until a move was answered by a server that hangs
+            task = asyncio.create_task(self._answer(order))
+            self._orders.add(task)
+            task.add_done_callback(self._orders.discard)
+            while len(self._orders) >= MOST_ORDERS:
+                await asyncio.wait(self._orders, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _answer(self, order: Mapping[str, Any]) -> None:
+        number = order.get("number")
+        answer: dict[str, Any] = {"type": "answer", "number": number if isinstance(number, int | str) else None}
+        try:
+            answer |= await self._obey(order)
+        except RondaError as error:
+            answer["error"] = str(error)
+        await self._answers.put(encode(answer))
 
     async def _obey(self, order: Mapping[str, Any]) -> dict[str, Any]:
         match order.get("do"):
@@ -158,7 +182,7 @@ class Viewer:
                 self._arrays = {name: self._arrays.get(name, -1) for name in _names(order.get("channels"))}
             case "figures":
                 self._require(Role.VIEWER)
-                return self._figures(str(order.get("x", "")), str(order.get("y", "")))
+                return await asyncio.to_thread(self._figures, str(order.get("x", "")), str(order.get("y", "")))
             case "move":
                 self._require(Role.OPERATOR)
                 await _done(self._axes.move(str(order.get("axis", "")), order.get("to")))  # type: ignore[arg-type]
@@ -194,12 +218,16 @@ def _understood(text: str) -> dict[str, Any]:
     if len(text) > LARGEST_ORDER:
         raise BadValue(f"live view: a message of {len(text)} characters is too long, {LARGEST_ORDER} are allowed")
     try:
-        order = json.loads(text)
-    except ValueError as error:
+        order = json.loads(text, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
         raise BadValue(f"live view: a message is no JSON ({error})") from error
     if not isinstance(order, dict):
         raise BadValue("live view: a message must be a JSON object")
     return order
+
+
+def _refused(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _names(given: object) -> list[str]:

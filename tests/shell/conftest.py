@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
+import psutil
 import pytest
 
 ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[=>]|\r")
@@ -76,6 +77,19 @@ class Typist:
         return code
 
 
+def end(terminal: pexpect.spawn) -> None:
+    """End what runs in a terminal, and wait until it is gone."""
+    try:
+        terminal.close(force=True)
+    except pexpect.ExceptionPexpect:  # killed it is, but a busy machine had not ended it 0.1 s later
+        terminal.ptyproc.wait()
+
+
+def children(process: int) -> set[int]:
+    """Numbers of the processes that a process has started."""
+    return {child.pid for child in psutil.Process(process).children()}
+
+
 @pytest.fixture(scope="module")
 def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Typist]]:
     """`seat(folder)` starts `ronda shell` on a running beamline; returns who types, at the first prompt."""
@@ -121,7 +135,7 @@ def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Typ
 
     yield start
     for typist in typists:
-        typist.terminal.close(force=True)
+        end(typist.terminal)
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
-import psutil
 import pytest
 
 from ronda.framework.door import words
 from ronda.framework.door.client import CommandFailed, Door, Job, Name
 from ronda.framework.door.place import COMMANDS, Place, connect, places
 from ronda.framework.errors import RondaError
+from tests.shell.conftest import children, end
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def host(demo: Any, seat: Callable[..., Any]) -> Any:
 @pytest.fixture(scope="module")
 def there(host: Any) -> Place:
     """Where its doors are."""
-    return next(one for one in places() if psutil.Process(one.process).ppid() == host.terminal.pid)
+    return next(one for one in places() if one.process in children(host.terminal.pid))
 
 
 @pytest.fixture
@@ -104,14 +104,18 @@ def test_a_command_is_aborted_and_what_it_moved_stands(door: Door, samz: Any, wa
 
 
 def test_a_scan_is_paused_and_goes_on(door: Door, demo: Any, wait_for: Any) -> None:
-    job = door.submit("loopscan", 20, 0.05, Name("diode"), save=False)
+    job = door.submit("loopscan", 2000, 0.05, Name("diode"), save=False)  # goes on until we end it
     event(job, "point")
     job.pause()
     assert "paused by the door" in next(
         one["text"] for one in job.follow() if one["event"] == "output" and "paused" in one["text"]
     )
     job.resume()
-    assert job.wait()["state"] == "COMPLETED"
+    for _ in range(2):  # one may have been in hand
+        event(job, "point")
+    job.abort()
+    with pytest.raises(CommandFailed, match="aborted"):
+        job.wait()
 
 
 def test_only_commands_of_the_session_run_with_arguments_that_fit(door: Door, tmp_path: Path) -> None:
@@ -220,7 +224,7 @@ def look(there: Place) -> Iterator[Callable[..., Any]]:
 
     yield attach
     for terminal in terminals:
-        terminal.close(force=True)
+        end(terminal)
 
 
 def test_what_is_on_the_screen_there_is_seen_here_and_looking_on_types_nothing(host: Any, look: Any) -> None:

@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
-import psutil
 import pytest
 
 from ronda.framework.door import client
 from ronda.framework.door.place import places
+from tests.shell.conftest import children, end
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "drive-the-shell-from-a-notebook.md"
 
@@ -16,8 +16,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "drive-the-shell-from-a-n
 def shell(demo, seat):
     """Process number of a shell with doors."""
     typist = seat(demo.folder, session="alignment", options=["--door"])
-    yield next(one.process for one in places() if psutil.Process(one.process).ppid() == typist.terminal.pid)
-    typist.terminal.close(force=True)
+    yield next(one.process for one in places() if one.process in children(typist.terminal.pid))
+    end(typist.terminal)
 
 
 def test_the_cells_of_the_page_run(shell, demo, monkeypatch, capsys, wait_for):

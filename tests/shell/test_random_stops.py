@@ -19,6 +19,8 @@ from typing import Any
 import pexpect
 import pytest
 
+from tests.shell.conftest import end
+
 MOMENTS = int(os.environ.get("RONDA_MOMENTS", "2"))
 SEED = int(os.environ.get("RONDA_SEED", "1"))
 
@@ -168,4 +170,4 @@ def test_ctrl_c_at_the_start_gives_the_prompt_or_leaves(demo: Any, seat: Callabl
         if typist.terminal.expect([pexpect.EOF, r"\[1\]:"], timeout=150):
             typist.prompts, typist.at_prompt = 1, True
             assert "42" in typist.enter("6 * 7"), f"{moment} s after the start"
-        typist.terminal.close(force=True)
+        end(typist.terminal)

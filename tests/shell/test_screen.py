@@ -10,6 +10,8 @@ from typing import Any
 import pexpect
 import pytest
 
+from tests.shell.conftest import end
+
 pyte = pytest.importorskip("pyte")
 
 ROWS, COLUMNS = 24, 90
@@ -83,7 +85,7 @@ def seen(demo: Any, seat: Callable[..., Any]) -> Iterator[Seen]:
     screen = Screen()
     typist = seat(demo.folder, columns=COLUMNS, rows=ROWS, screen=screen)
     yield Seen(typist, screen)
-    typist.terminal.close(force=True)
+    end(typist.terminal)
 
 
 def test_output_from_behind_leaves_the_typed_line_intact_and_a_resize_redraws_it(seen: Seen, tmp_path: Path) -> None:

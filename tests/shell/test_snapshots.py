@@ -13,7 +13,11 @@ import pytest
 def evening(demo: Any, wait_for: Callable[..., Any]) -> Iterator[str]:
     """A snapshot of this name is kept; samx and samy stand at 0, whatever the test does with them."""
     logger = demo.device("logger")
-    wait_for(lambda: logger.Subscribed > 40, 60, "the logger follows the demo")
+    for name in ("samx", "samy"):  # wherever another module left them
+        axis = demo.device(name)
+        axis.Position = 0.0
+        wait_for(lambda axis=axis: axis.State().name == "ON", 150, f"{name} at 0")
+    wait_for(lambda: logger.Subscribed > 40, 150, "the logger follows the demo")
     demo.ronda("archive", "snapshot", "save", "evening", "sam*", "-b", demo.folder)
     yield "evening"
     demo.ronda("archive", "snapshot", "restore", "evening", "--apply", "--positions", "-b", demo.folder)

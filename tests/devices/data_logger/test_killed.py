@@ -25,8 +25,8 @@ from tests.devices.data_logger.conftest import Pusher
 
 RATE = 100.0
 
-SLACK = 30.0
-"""Seconds by which a gap may be longer than the downtime; 5 on a machine of its own, this one may be busy."""
+SLACK = 120.0
+"""Seconds by which a gap may be longer than the downtime: on a machine of its own it is 1 or 2, which is told, not judged."""
 
 BREAKS = ("gap", "start", "vanish", "appear", "error")
 

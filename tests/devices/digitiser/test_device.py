@@ -92,12 +92,16 @@ def test_a_stop_keeps_what_was_sampled(digitiser: Any) -> None:
 @pytest.mark.parametrize("fault", ["lost", "overrun"])
 def test_samples_that_were_lost_are_counted_and_left_out(digitiser: Any, fault: str) -> None:
     adc, simulators = digitiser
+    adc.SampleRate = 1e6  # 8 packets at least, however late they are: one has at most 65536 samples
     simulators.ask(do="fault", instrument="adc", axis=3, fault=fault)
-    numbers = measure(adc, 0.5)
+    try:
+        numbers = measure(adc, 0.5)
+    finally:
+        adc.SampleRate = 50000
     truth = simulators.ask(do="truth")["instruments"]["adc"]
     lost = truth["lost"] + truth["overruns"]
     assert adc.LostSamples == lost > 0
-    assert numbers["count"] == 25_000 - lost
+    assert numbers["count"] == 500_000 - lost
     assert numbers["i0"] > 1.0
 
 

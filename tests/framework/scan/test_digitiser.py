@@ -108,8 +108,8 @@ def test_an_fscan_of_bragg_sees_the_edge_with_the_encoder_beside_it(scans, beaml
 
 def test_lost_packets_leave_their_places_empty_and_mark_only_their_points(scans, simulators, home):
     npoints = 200
-    for _ in range(5):  # a slow machine may be too late for a scan
-        scan = scans.fscan("samy", 0.0, 0.005, npoints, 0.005, "adc", "i0", run=False)
+    for attempt in range(5):  # a slow machine may be too late for a scan: each takes longer
+        scan = scans.fscan("samy", 0.0, 0.005, npoints, 0.005 * (1 + 4 * attempt), "adc", "i0", run=False)
         losing = when(
             lambda scan=scan: (
                 scan.state in State.ENDED or (scan.stream is not None and scan.stream.extent("adc").length >= 20)

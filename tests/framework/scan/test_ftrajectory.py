@@ -90,15 +90,16 @@ def test_a_trajectory_and_an_ascan_of_the_pinhole_agree(scans, home, direction):
 
 def test_triggers_that_go_astray_are_found_and_only_their_points_are_marked(scans, home, simulators):
     line, wrong = {"do": "triggers", "line": "motion:2"}, set()
-    for _ in range(5):  # chance, or a slow machine, may let none go astray
+    for attempt in range(5):  # chance, or a slow machine, may let none go astray: each sweep takes longer
+        time = TIME * (1 + 4 * attempt)
         before = simulators(**line)
-        scan = turn(scans, save=False, run=False)
+        scan = scans.ftrajectory(["samy", "samz"], ROWS, POINTS, time, "i0", save=False, run=False)
         disturbing = when(
             lambda scan=scan: (
                 scan.state in State.ENDED
                 or (scan.stream is not None and scan.stream.extent("samy_triggers").length >= 5)
             ),
-            lambda: simulators(**line, dropped=0.08, doubled=0.08, delayed=0.08, by=0.004),
+            lambda time=time: simulators(**line, dropped=0.08, doubled=0.08, delayed=0.08, by=0.4 * time),
         )
         try:
             scan.run()

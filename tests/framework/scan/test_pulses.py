@@ -41,7 +41,7 @@ def test_a_card_counts_while_the_camera_that_it_is_wired_to_exposes(wired):
     assert scans.ct(0.01, "i0").values["i0"] > 0  # and counts by itself again
 
     slow = part("cam_intensity", period=0.1, time=0.02)
-    beside = scans.loopscan(40, 0.01, "mca_fe", slow, card, save=False)
+    beside = scans.loopscan(400, 0.01, "mca_fe", slow, card, save=False)
     assert len(beside["i0"]) == len(beside["cam_intensity"]) >= 2
     assert beside["i0"] == pytest.approx(np.full(len(beside["i0"]), rate * 0.02), rel=0.2)
 

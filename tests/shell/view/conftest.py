@@ -54,10 +54,13 @@ def serving(demo: Any, ronda: Any, port: str = "0") -> Iterator[View]:
     def run(code: str) -> str:
         return str(ronda("shell", demo.folder, "-c", code).stdout)
 
-    yield View(address, token, process, run)
-    process.terminate()
-    assert process.wait(60) == 0
-    process.stdout.close()
+    try:
+        yield View(address, token, process, run)
+    finally:
+        process.terminate()
+        code = process.wait(150)
+        process.stdout.close()
+    assert code == 0
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +122,9 @@ def page(view: View) -> Iterator[Callable[..., Page]]:
     with contextlib.ExitStack() as opened:
 
         def look(token: str = "") -> Page:
-            shown = Page(opened.enter_context(connect(f"ws://{view.host}/view", max_size=None, max_queue=None)))
+            shown = Page(
+                opened.enter_context(connect(f"ws://{view.host}/view", max_size=None, max_queue=None, open_timeout=60))
+            )
             shown.ask(do="enter", token=token)
             return shown
 
@@ -137,6 +142,7 @@ def chromium() -> Iterator[Any]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=CHROMIUM,
+            timeout=180_000,
             args=["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"],
         )
         yield browser

@@ -63,7 +63,7 @@ def test_counters_go_to_the_left_axis_to_the_right_one_and_away(view: View, open
     page.wait_for_selector("[aria-label='diode against samy']")
     assert i0.get_attribute("class") == "right"
     i0.click()
-    assert i0.get_attribute("aria-pressed") == "false"
+    page.wait_for_selector("button[aria-pressed='false']:text-is('i0')")
 
 
 def test_a_mesh_fills_a_map_and_an_image_shows_its_latest_frame(view: View, opened: Callable[..., Any]) -> None:

@@ -86,14 +86,23 @@ def test_figures_of_a_curve_are_those_of_the_prompt(view: View, page: Callable[.
     assert figures["fwhm"] == pytest.approx(width, rel=1e-12)
 
 
-def test_axes_are_seen_moving_and_an_operator_moves_and_stops_them(view: View, page: Callable[..., Page]) -> None:
+def test_axes_are_seen_moving_and_an_operator_moves_and_stops_them(
+    view: View, page: Callable[..., Page], demo: Any, wait_for: Callable[..., Any]
+) -> None:
     shown = page(view.token)
     shown.until(lambda: shown.axes.get("samx", {}).get("state") == "ON")
     assert shown.axes["samx"]["limits"] == [-10.0, 10.0]
-    assert shown.ask(do="move", axis="samx", to=8.0) == {"type": "answer", "number": None, "arrays": []}
-    shown.until(lambda: shown.axes["samx"]["state"] == "MOVING")
-    assert "error" not in shown.ask(do="stop", axis="samx")
-    shown.until(lambda: shown.axes["samx"]["state"] == "ON")
+    samx = demo.device("samx")
+    velocity, samx.Velocity = samx.Velocity, 0.05  # slower than any machine
+    try:
+        assert shown.ask(do="move", axis="samx", to=8.0) == {"type": "answer", "number": None, "arrays": []}
+        shown.until(lambda: shown.axes["samx"]["state"] == "MOVING")
+        assert "error" not in shown.ask(do="stop", axis="samx")
+        shown.until(lambda: shown.axes["samx"]["state"] == "ON")
+    finally:
+        samx.Stop()
+        wait_for(lambda: samx.State().name == "ON", 150, "samx stands")
+        samx.Velocity = velocity
     assert shown.axes["samx"]["position"] < 8.0
     assert "error" not in shown.ask(do="move", axis="samx", to=0)
     shown.until(lambda: shown.axes["samx"]["position"] == 0.0 and shown.axes["samx"]["state"] == "ON")
@@ -135,18 +144,21 @@ def test_what_is_no_order_is_told_and_the_page_lives_on(view: View, page: Callab
 def test_a_page_of_another_site_cannot_connect(view: View) -> None:
     with (
         pytest.raises(InvalidStatus) as refused,
-        connect(f"ws://{view.host}/view", origin="http://attacker.org"),  # type: ignore[arg-type]
+        connect(f"ws://{view.host}/view", open_timeout=60, origin="http://attacker.org"),  # type: ignore[arg-type]
     ):
         pass
     assert refused.value.response.status_code == 403
 
 
 def test_another_name_that_points_here_is_refused(view: View) -> None:
-    answer = httpx.get(view.address, headers={"Host": "attacker.org"})
+    answer = httpx.get(view.address, headers={"Host": "attacker.org"}, timeout=60)
     assert answer.status_code == 421
     assert answer.text == "the live view is not served as 'attacker.org'\n"
     host, port = view.host.split(":")
-    with pytest.raises(InvalidStatus), connect(f"ws://attacker.org:{port}/view", address=(host, int(port))):
+    with (
+        pytest.raises(InvalidStatus),
+        connect(f"ws://attacker.org:{port}/view", open_timeout=60, address=(host, int(port))),
+    ):
         pass
 
 
@@ -166,7 +178,7 @@ def test_no_file_beside_the_page_can_be_had(view: View, path: str) -> None:
 
 
 def test_browsers_are_told_to_take_nothing_from_elsewhere(view: View) -> None:
-    headers = httpx.get(view.address).headers
+    headers = httpx.get(view.address, timeout=60).headers
     assert headers["content-security-policy"].startswith("default-src 'self'")
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
