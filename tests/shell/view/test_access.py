@@ -9,6 +9,7 @@ import pytest
 
 from ronda.framework.errors import ServiceFailed
 from ronda.shell.view.access import FILE, Access, Role, keep_tokens
+from ronda.shell.view.serving import Place
 
 TOKENS = {Role.VIEWER: "look", Role.OPERATOR: "move"}
 
@@ -21,6 +22,7 @@ TOKENS = {Role.VIEWER: "look", Role.OPERATOR: "move"}
         ("move", Role.OPERATOR, Role.OPERATOR),
         ("guess", Role.NOBODY, Role.NOBODY),
         ("mové", Role.NOBODY, Role.NOBODY),
+        ("\ud800", Role.NOBODY, Role.NOBODY),
     ],
 )
 def test_a_token_gives_a_role_and_on_the_loopback_looking_needs_none(token: str, here: Role, elsewhere: Role) -> None:
@@ -40,6 +42,8 @@ def test_a_token_gives_a_role_and_on_the_loopback_looking_needs_none(token: str,
         ("attacker.org:127.0.0.1", False),
         ("localhost@attacker.org", False),
         ("", False),
+        ("[", False),
+        ("[fe80::1]:8000", False),
     ],
 )
 def test_it_is_served_under_its_own_names_only(host: str, ours: bool) -> None:
@@ -54,10 +58,18 @@ def test_it_is_served_under_its_own_names_only(host: str, ours: bool) -> None:
         ("http://attacker.org", False),
         ("http://127.0.0.1:8001", False),
         ("null", False),
+        ("http://[", False),
     ],
 )
 def test_a_websocket_is_opened_by_our_page_or_by_no_browser(origin: str | None, ours: bool) -> None:
     assert Access(TOKENS).opened_here(origin, "127.0.0.1:8000") is ours
+
+
+def test_names_are_compared_as_browsers_send_them() -> None:
+    access = Access(TOKENS, {"ID01.esrf.fr", "fe80::1"})
+    assert access.serves("id01.esrf.fr:8000")
+    assert access.serves("[fe80::1]:8000")
+    assert Place("fe80::1", 8000).url() == "http://[fe80::1]:8000/"
 
 
 def test_tokens_are_made_once_and_are_their_users_alone(tmp_path: Path) -> None:

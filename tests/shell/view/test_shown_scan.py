@@ -15,7 +15,7 @@ from ronda.framework.stream.blocks import Block
 from ronda.framework.stream.frames.reader import FrameReader
 from ronda.shell.view.growing import Growing
 from ronda.shell.view.messages import decode
-from ronda.shell.view.shown_scan import ShownScan
+from ronda.shell.view.shown_scan import MOST_POINTS, MemoryFull, ShownScan
 
 NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
@@ -60,6 +60,21 @@ def test_a_viewer_that_looks_now_and_then_has_every_point_once(steps: list[tuple
     assert sorted(columns) == ["ct epoch", "diode", "samx", "scan epoch"]
     np.testing.assert_array_equal(columns["diode"].part(0, lengths["ct"]), np.arange(lengths["ct"]) * 3)
     np.testing.assert_array_equal(columns["samx"].part(0, lengths["scan"]), np.arange(lengths["scan"]) * 0.5)
+
+
+def test_a_long_scan_comes_in_pieces_and_a_very_long_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown, sent, pieces = scan(), {}, 0
+    shown.put(block("ct", 0, 2 * MOST_POINTS + 1))
+    while True:
+        message, sent = shown.points(sent)
+        if message is None:
+            break
+        pieces += 1
+        assert max(one.size for one in decode(message)[1].values()) <= MOST_POINTS
+    assert (pieces, sent["ct"]) == (3, 2 * MOST_POINTS + 1)
+    monkeypatch.setattr("ronda.shell.view.shown_scan.LARGEST", 1000)
+    with pytest.raises(MemoryFull, match="scan 1: is too large for the live view after 40001 points; see its file"):
+        shown.put(block("ct", 2 * MOST_POINTS + 1, 1))
 
 
 def test_viewers_that_have_the_same_get_the_same_bytes() -> None:

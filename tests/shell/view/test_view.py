@@ -109,6 +109,7 @@ def test_axes_are_seen_moving_and_an_operator_moves_and_stops_them(
     error = shown.ask(do="move", axis="samx", to=99)["error"]
     assert error == "samx: cannot move to 99.0 mm, outside limits [-10.0, 10.0] mm"
     assert "give a position in mm" in shown.ask(do="move", axis="samx", to="far")["error"]
+    assert "give a position in mm" in shown.ask(do="move", axis="samx", to=10**400)["error"]
     assert "there is none of this name" in shown.ask(do="stop", axis="nobody")["error"]
 
 
@@ -132,7 +133,10 @@ def test_a_wrong_token_sees_nothing(page: Callable[..., Page]) -> None:
     assert (shown.scans, shown.axes, shown.heading) == ([], {}, {})
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '"stop"', "x" * 12_000])
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '"stop"', "x" * 12_000, "[" * 9000, '{"do": "enter", "number": NaN}'],
+)
 def test_what_is_no_order_is_told_and_the_page_lives_on(view: View, page: Callable[..., Page], text: str) -> None:
     shown = page()
     shown.socket.send(text)
