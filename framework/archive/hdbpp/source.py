@@ -29,7 +29,8 @@ serial, name, {MICROS.format("time")}, delay, kind, type, quality, form, value, 
 
 
 MOST = 2_000_000
-"""Events that one question may need; each takes about 0.5 kB of memory."""
+"""Events that one question may need; each takes about 0.5 kB of memory. No query may give more: libpq has the whole
+answer before its first row is looked at."""
 
 
 class Found(NamedTuple):
@@ -144,7 +145,7 @@ class Source:
             where += " AND name = ANY(%(names)s)"
         if who:
             where += " AND who IS NOT NULL"
-        query = f"SELECT {EVENT} FROM ronda.event WHERE {where}"
+        query = f"SELECT {EVENT} FROM ronda.event WHERE {where} LIMIT {MOST + 1}"
         if last is not None:
             one = f"{where} AND name = a.wanted AND kind = ANY(%(kinds)s) ORDER BY time DESC, serial DESC LIMIT 1"
             wanted = f"SELECT name AS wanted FROM ronda.name WHERE logger_id IN {LOGGER}"
@@ -190,7 +191,7 @@ class Source:
             one = f"{columns} WHERE att_conf_id = a.id AND {where} ORDER BY data_time DESC LIMIT 1"
             query = f"SELECT d.* FROM unnest(%(ids)s::int[]) AS a (id) CROSS JOIN LATERAL ({one}) d"
         else:
-            query = f"{columns} WHERE att_conf_id = ANY(%(ids)s) AND {where}"
+            query = f"{columns} WHERE att_conf_id = ANY(%(ids)s) AND {where} LIMIT {MOST + 1}"
         tango, real = type_.tango, type_.tango == "DevDouble" and not spectrum
         cursor = self._connection.cursor(binary=True)
         cursor.execute(query, {**span, "ids": list(names)})

@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -194,6 +195,28 @@ def test_a_question_that_would_take_too_many_events_says_so(facility, monkeypatc
     store.compact()
     with Archive(facility.folder) as archive, pytest.raises(BadValue, match="more than 100 events out of the database"):
         archive.history("a/b/c/x", BEGIN, BEGIN + 1000)
+
+
+@pytest.mark.parametrize("kind", ["value", "gap"])  # in the tables of HDB++, and beside them
+def test_such_a_question_does_not_bring_all_events_into_memory(facility, monkeypatch, kind):
+    monkeypatch.setattr("ronda.framework.archive.hdbpp.source.MOST", 100)
+    given = []
+    execute = psycopg.Cursor.execute
+
+    def counting(cursor, *arguments, **more):
+        answer = execute(cursor, *arguments, **more)
+        given.append(cursor.rowcount)
+        return answer
+
+    store = facility.store()
+    value, type_ = (1.0, "DevDouble") if kind == "value" else (None, "")
+    store.append([Event("a/b/c/x", BEGIN + number, BEGIN + number, value, type_, kind=kind) for number in range(500)])
+    store.compact()
+    with Archive(facility.folder) as archive:
+        monkeypatch.setattr(psycopg.Cursor, "execute", counting)
+        with pytest.raises(BadValue, match="more than 100 events out of the database"):
+            archive.export(["a/b/c/x"], facility.folder / "export.csv", BEGIN, BEGIN + 1000)
+    assert max(given) == 101
 
 
 def test_a_night_gives_the_same_answers(facility, tmp_path):
