@@ -409,7 +409,7 @@ FOR_EVERYONE = frozenset(
         *(AxisCommand.STOP, AxisCommand.ABORT, AxisCommand.UNLOCK, AxisCommand.AWAIT_REST),
         *(AxisCommand.CHECK_TARGETS, AxisCommand.CHECK_SWEEP, CalculationCommand.REAL_TARGETS),
         *(AcquisitionCommand.DISARM_SCAN, DetectorCommand.DESCRIBE_SCAN, CalculatedCommand.CALCULATE),
-        *(WriterCommand.DESCRIBE_DATASET, *LoggerCommand),
+        *(WriterCommand.DESCRIBE_DATASET, *(set(LoggerCommand) - {LoggerCommand.RESTORE_SNAPSHOT})),
         *("ListServers", "ReadLog", "SetLoggingLevel", "GetLoggingLevel"),
     }
 )

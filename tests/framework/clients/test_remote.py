@@ -12,6 +12,7 @@ from gevent.event import AsyncResult
 
 from ronda.framework.clients.remote import Remote, side_by_side
 from ronda.framework.errors import CommunicationFailed, NotAllowed, NotFound
+from ronda.framework.tango.names import LoggerCommand
 
 
 class Counting:
@@ -117,3 +118,28 @@ def test_who_may_change_nothing_is_refused_all_but_reading_and_stop(beamline):
     looking.command("Stop")
     looking.command("Abort")
     side_by_side([(looking, 0.0), (looking, 0.0)], "AwaitRest")
+
+
+def test_who_only_looks_on_may_ask_a_data_logger_all_but_to_restore():
+    def refuse(name: str) -> None:
+        raise NotAllowed(f"{name}: is in other hands")
+
+    class Answering:
+        def get_green_mode(self) -> tango.GreenMode:
+            return tango.GreenMode.Synchronous
+
+        def command_query(self, name: str) -> Any:
+            return tango.CommandInfo()
+
+        def command_inout(self, name: str, *_: Any) -> str:
+            return name
+
+    logger = Remote("logger", "a/b/logger", lambda _: Answering(), refuse)
+    allowed = []
+    for name in LoggerCommand:
+        try:
+            logger.command(name)
+        except NotAllowed:
+            continue
+        allowed.append(name)
+    assert set(LoggerCommand) - set(allowed) == {LoggerCommand.RESTORE_SNAPSHOT}
