@@ -48,12 +48,13 @@ class SlowControl:
             log: for what goes wrong.
         """
         self._folder = paths.lock("x").parent
-        self._attributes = attributes
+        self._attributes = list(dict.fromkeys(attributes))
         self._logger = logger
         self._log = log
         self._wake = threading.Event()
         self._ending = threading.Event()
         self._failed: set[Path] = set()
+        self._warned: set[Path] = set()
         self._thread = threading.Thread(target=self._run, name=f"{name} slow control", daemon=True)
 
     def start(self) -> None:
@@ -124,8 +125,15 @@ class SlowControl:
         try:
             write_slow(path, about, found, message)
         except OSError as error:
-            self._log.warning(f"scan {about.number}: what was archived cannot be added to it: {error}")
+            if note not in self._warned:
+                self._warned.add(note)
+                self._log.warning(f"scan {about.number}: what was archived cannot be added to it yet: {error}")
             return False
+        except Exception:  # noqa: BLE001 - other scans must not wait for it, whatever it is
+            self._log.exception(f"scan {about.number}: what was archived is not added to it by a mistake of ours")
+            self._failed.add(note)
+            return True
+        self._warned.discard(note)
         note.unlink(missing_ok=True)
         return True
 

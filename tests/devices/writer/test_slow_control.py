@@ -168,6 +168,41 @@ def test_an_attribute_that_was_never_stored_is_told_and_hinders_no_other(
     assert len(found["value"]) == 0
 
 
+def test_a_text_that_no_file_takes_keeps_no_later_scan_waiting(
+    adding: Callable[[], dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Any
+) -> None:
+    """HDF5 has no NUL in a text. The scan with it is looked at first."""
+    spoilt, note = tmp_path / "first" / "scan_0006.h5", tmp_path / ".writer" / "slow-0.json"
+    spoilt.parent.mkdir()
+    note.parent.mkdir()
+    with h5py.File(spoilt, "w") as file:
+        entry = file.create_group("6.1")
+        entry["scan_number"], entry["entry_identifier"], entry["title"] = 6, "aaa", "a scan"
+        entry["start_time"] = entry["end_time"] = "2026-01-01T00:00:00+00:00"
+    note.write_text(json.dumps({"file": str(spoilt)}))
+    whole = slow_control.write_slow
+
+    def write(scan: Path, about: Any, found: Any, message: str) -> Path:
+        return whole(scan, about, found, "a text\0with a NUL" if scan == spoilt else message)
+
+    monkeypatch.setattr(slow_control, "write_slow", write)
+    assert adding()["message"] == ""
+    assert note.exists()
+    assert not slow_file(spoilt).exists()
+
+
+def test_an_attribute_that_is_given_twice_is_added_once(
+    adding: Callable[[], dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = SlowControl.__init__
+
+    def twice(one: SlowControl, name: str, paths: Paths, attributes: list[str], *more: Any) -> None:
+        made(one, name, paths, attributes * 2, *more)
+
+    monkeypatch.setattr(SlowControl, "__init__", twice)
+    assert adding()["value"].tolist() == [1.5]
+
+
 @pytest.mark.parametrize(
     ("keys", "sentence"),
     [
