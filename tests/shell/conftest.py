@@ -94,8 +94,8 @@ def children(process: int) -> set[int]:
 def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Typist]]:
     """`seat(folder)` starts `ronda shell` on a running beamline; returns who types, at the first prompt."""
     try:
-        for end in os.openpty():
-            os.close(end)
+        for each in os.openpty():
+            os.close(each)
     except OSError as error:
         pytest.skip(f"this machine has no pseudo-terminals: {error}")
     typists: list[Typist] = []
