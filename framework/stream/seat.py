@@ -95,7 +95,8 @@ class Seat:
     def permit(self, who: str) -> None:
         """Refuse a motion or a measurement of somebody who only looks; takes control if nobody has it.
 
-        While Redis does not answer nobody can take control, so whoever has it keeps it.
+        While Redis does not answer, whoever has control keeps it until the time is over after which others may take
+        it: Redis may answer these, and be out of reach from here only.
 
         Args:
             who: begins the sentence: the device, or the command.
@@ -113,7 +114,7 @@ class Seat:
                 time.sleep(LOOK)
                 view = self._seen(self._control.take_free, active=True)
         except (redis.RedisError, OSError):
-            if self._had:
+            if self.mine:
                 return
             raise NotAllowed(
                 f"{who}: Redis does not answer, so nobody can say who has control of the session {self.session}; "

@@ -174,6 +174,19 @@ def test_scans_of_those_who_look_are_refused_in_redis(sit, connect, url):
     assert stream.open_scan(description).number == 2
 
 
+def test_who_is_cut_off_moves_nothing_once_others_may_have_taken_control(own_redis, sit, wait_for):
+    alice = sit("alice", at=own_redis.url)
+    own_redis.kill()
+
+    def is_refused_later():
+        alice._until, alice._safe = 0.0, 0.0  # so much later
+        return not is_allowed(alice)
+
+    wait_for(is_refused_later, what="others may have it")
+    own_redis.start()
+    wait_for(lambda: is_allowed(alice), what="nobody took it")
+
+
 def test_control_outlives_a_restart_of_redis(own_redis, sit, wait_for):
     alice = sit("alice", at=own_redis.url)
     bob = sit("bob", at=own_redis.url)
