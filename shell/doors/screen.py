@@ -144,11 +144,12 @@ class Relay:
             with contextlib.suppress(BlockingIOError):
                 del self._to_shell[: os.write(self._master, self._to_shell[:LONGEST_KEYS])]
         if 0 in ready:
-            typed = os.read(0, LONGEST_KEYS)
+            typed = b""
+            with contextlib.suppress(OSError):
+                typed = os.read(0, LONGEST_KEYS)
             self._to_shell += typed
-            if not typed:  # the terminal has gone, and the shell goes with it
-                self._typing = False
-                self._pass_on(signal.SIGHUP, None)
+            if not typed:
+                self._hang_up()
         if listener in ready:
             self._welcome(listener)
         for one in list(self._looking):
@@ -171,7 +172,10 @@ class Relay:
             raise
         if not data:
             return False
-        _write_all(1, data)
+        try:
+            _write_all(1, data)
+        except OSError:  # what the shell still says is taken all the same, or it would wait and never end
+            self._hang_up()
         self._recent = (self._recent + data)[-REMEMBERED:]
         for one in list(self._looking):
             if one.types is not None:
@@ -179,6 +183,12 @@ class Relay:
                 if len(one.waiting) > MOST_BEHIND:
                     self._let_go(one)
         return True
+
+    def _hang_up(self) -> None:
+        """The terminal has gone, and the shell goes with it."""
+        if self._typing:
+            self._typing = False
+            self._pass_on(signal.SIGHUP, None)
 
     def _welcome(self, listener: socket.socket) -> None:
         try:
@@ -254,7 +264,11 @@ class Relay:
     def _resize(self) -> None:
         """The screen is as large as all who see it can show."""
         self._resized = False
-        sizes = [size_of(1), *(one.size for one in self._looking if one.size is not None)]
+        sizes = [one.size for one in self._looking if one.size is not None]
+        with contextlib.suppress(OSError):  # it may have gone
+            sizes.append(size_of(1))
+        if not sizes:
+            return
         rows, columns = min(size[0] for size in sizes), min(size[1] for size in sizes)
         # the kernel tells the shell of a change; whoever comes with the same size sees the prompt drawn again as well
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
