@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import time
 from collections import deque
@@ -224,7 +225,8 @@ class Door:
             CommunicationFailed: the shell has gone.
         """
         try:
-            self._socket.sendall(words.packed(request))
+            with contextlib.suppress(ConnectionError):  # who shows us out has said why, which is read below
+                self._socket.sendall(words.packed(request))
         except OSError as error:
             raise self._gone(error) from error
         deadline = time.monotonic() + ANSWER_LIMIT

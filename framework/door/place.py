@@ -59,12 +59,22 @@ class Place:
         return Path(self.folder) / f"{self.process}.{door}"
 
     def announce(self) -> None:
-        """Let others find it."""
+        """Let others find it; again now and then, for what is old is removed from a folder of temporary files.
+
+        Raises:
+            ServiceFailed: it cannot be written.
+        """
         target = Path(self.folder) / f"{self.process}.json"
         written = target.with_suffix(".new")
-        written.touch(mode=0o600)
-        written.write_text(json.dumps(asdict(self)), encoding="utf-8")
-        written.rename(target)
+        try:
+            written.touch(mode=0o600)
+            written.write_text(json.dumps(asdict(self)), encoding="utf-8")
+            written.rename(target)
+        except OSError as error:
+            raise ServiceFailed(f"the doors of this shell cannot be told of in {target}: {error.strerror}") from error
+        for door in (COMMANDS, SCREEN):
+            with contextlib.suppress(OSError):
+                os.utime(self.socket(door))
 
     def withdraw(self) -> None:
         """Be found no longer."""

@@ -138,12 +138,9 @@ def work(
             return place.run_file(file)
         from ronda.shell.prompt.reading import history_file
 
-        if hears is not None:
-            place.open_doors(hears)
-        place.prompt(history_file(beamline.name, os.environ))
+        place.prompt(history_file(beamline.name, os.environ), hears)
         return 0
     finally:
-        place.close_doors()
         journal.close()
         beamline.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import gevent
 from prompt_toolkit import Application
@@ -30,16 +31,18 @@ class Tweak:
     Args:
         axis: which; nobody else may move it meanwhile.
         step: how far, in its unit.
+        pressed: told of each key.
 
     Attributes:
         step: how far at present.
         told: what is to be said about the latest press; empty if all is well.
     """
 
-    def __init__(self, axis: Axis, step: float) -> None:
+    def __init__(self, axis: Axis, step: float, pressed: Callable[[], None] = lambda: None) -> None:
         self.step = step
         self.told = ""
         self._axis = axis
+        self._told_of_keys = pressed
         self._goal = axis.setpoint
         self._stopped = False
         self._move: gevent.Greenlet | None = None
@@ -145,6 +148,7 @@ class Tweak:
         return keys
 
     def _pressed(self, event: KeyPressEvent) -> None:
+        self._told_of_keys()
         key = event.key_sequence[0].key
         key = str(getattr(key, "value", key))
         if key in ("right", "up"):

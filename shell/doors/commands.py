@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import inspect
 import socket
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any
 
 import gevent
 import numpy as np
@@ -23,22 +22,17 @@ from ronda.framework.plain import plain
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.own import OwnScan
 from ronda.framework.scan.scan import Scan
-from ronda.shell.prompt.begun import Begun, begun_here
-from ronda.shell.prompt.interrupts import Command
+from ronda.shell.doors.client import Client
+from ronda.shell.prompt.begun import Begun, begun_here, told_left
+from ronda.shell.prompt.interrupts import THIRD, Command
 from ronda.shell.prompt.namespace import Namespace
 from ronda.shell.prompt.under_cursor import one_line, signature
 
-MOST_CLIENTS, MOST_WAITING, MOST_SAID, MOST_KEPT = 8, 16, 1000, 200
-"""Programs at the door, commands that wait, messages that wait for one program, commands that are remembered."""
+MOST_CLIENTS, MOST_WAITING, MOST_KEPT = 8, 16, 200
+"""Programs at the door, commands that wait, commands that are remembered."""
 
-SEND_LIMIT = 10.0
-"""Seconds after which a program that takes nothing is let go."""
-
-MOST_UNREAD = 500
-"""Messages that may wait for a program whose next request is looked at."""
-
-PAUSE = 0.005
-"""Seconds between two requests of one program, so that one that asks and asks leaves time for others."""
+END_LIMIT = 10.0
+"""Seconds that a command has to stop what it moves when the shell ends."""
 
 LONGEST_VALUE = 4000
 """Numbers of an array, or characters of a text, that are told as a value."""
@@ -65,7 +59,7 @@ class DoorJob:
         self.began = time.time()
         self.state = "waiting"
         self.sentence = ""
-        self.scan: Scan | None = None
+        self.scan: OwnScan | None = None
         self.action = action
         self.running: Command | None = None
         self.follower: Client | None = None
@@ -110,6 +104,8 @@ class CommandDoor(Observer):
         self._jobs: deque[DoorJob] = deque(maxlen=MOST_KEPT)
         self._count = 0
         self._job: DoorJob | None = None
+        self._abandoned: list[Command] = []
+        self._closing = False
         self._clients: set[Client] = set()
         self._listener: socket.socket | None = None
         self._greenlets: list[gevent.Greenlet] = []
@@ -124,11 +120,15 @@ class CommandDoor(Observer):
         self._greenlets = [gevent.spawn(self._accept, self._listener), gevent.spawn(self._work)]
 
     def close(self) -> None:
-        """Let nobody in any more; what runs is broken off."""
+        """Let nobody in any more; what runs is broken off, what waits does not begin."""
+        self._closing = True
+        for job in self._jobs:
+            if job.state == "waiting":
+                self._abort(job)
         if self._job is not None:
             self._abort(self._job)
-            if self._job.running is not None:
-                self._job.running.back.wait(SEND_LIMIT)
+            if self._job.running is not None and not self._job.running.back.wait(END_LIMIT):
+                self._job.running.begun.left = True  # it shall begin nothing more
         gevent.killall(self._greenlets)
         for client in list(self._clients):
             client.close()
@@ -188,6 +188,8 @@ class CommandDoor(Observer):
         )
 
     def _submit(self, client: Client, request: Mapping[str, Any]) -> dict[str, Any]:
+        if self._closing:
+            raise NotReady("door: this shell is ending; it takes no more commands")
         name, arguments, keywords = request.get("command"), request.get("arguments", []), request.get("keywords", {})
         if not isinstance(name, str) or not isinstance(arguments, list) or not isinstance(keywords, dict):
             raise BadValue("door: submit takes a command's name, a list of arguments and a dict of keywords")
@@ -240,59 +242,91 @@ class CommandDoor(Observer):
         return {"done": what}
 
     def _abort(self, job: DoorJob) -> None:
-        if job.running is None:
-            job.state, job.sentence = "aborted", "aborted before it began"
-            job.tell("ended", state=job.state, sentence=job.sentence)
-        elif not job.running.presses:
-            job.running.presses += 1
-            gevent.get_hub().loop.run_callback(job.running.interrupt)
+        """As Ctrl-C at the prompt: the first time it ends in order, the third time nobody waits for it any more."""
+        command = job.running
+        if command is None:
+            self._end(job, "aborted", "aborted before it began")
+            return
+        command.presses += 1
+        if command.presses == 1:
+            gevent.get_hub().loop.run_callback(command.interrupt)
+        elif command.presses >= THIRD and not command.over:
+            command.begun.left = True
+            command.back.set()
 
     # -- what is done
 
     def _work(self) -> None:
         while True:
             job: DoorJob = self._waiting.get()
-            if job.state == "waiting":
+            if job.state != "waiting" or self._closing:
+                continue
+            try:
                 self._run(job)
+            except Exception as error:  # noqa: BLE001 - whatever one command does, the next ones run
+                if job.state == "running":
+                    self._end(job, "failed", self._told(error))
 
     def _run(self, job: DoorJob) -> None:
         found: list[Any] = []
-        job.running = Command(lambda: found.append(job.action()), self._tell)
+        job.running = command = Command(lambda: found.append(job.action()), self._tell)
         job.state, self._job = "running", job
         self._say("command", f"{job.call} [door: {job.caller}]")
         self._tell(f"door: {job.caller} runs {job.call}")
         job.tell("begun")
         with self._at_work():
-            job.running.greenlet.start()
-            job.running.back.wait()
-            self._after()
-        error = job.running.ended_by()
-        self._job, job.action = None, _nothing
+            command.greenlet.start()
+            command.back.wait()
+            left = command.begun.left
+            if not left:
+                self._after()
+        if left:  # without a reference it would be told to end, and not let happen
+            self._abandoned = [one for one in self._abandoned if not one.over] + [command]
+            self._end(job, "aborted", told_left([*command.begun.moving(), *_at_rest_soon(job)]))
+            return
+        error = command.ended_by()
         if error is None:
-            job.state = "done"
-            job.tell("ended", state="done", value=_value(found[0]))
+            self._end(job, "done", value=_value(found[0]))
         else:
-            job.state = "aborted" if isinstance(error, KeyboardInterrupt) else "failed"
-            job.sentence = plain(self._told(error))
-            job.tell("ended", state=job.state, sentence=job.sentence)
-        job.running = None
-        how = job.sentence if job.state == "aborted" else ": ".join(filter(None, [job.state, job.sentence]))
-        ended = f"door: {job.call} of {job.caller}: {how}"
-        self._say("error" if job.state == "failed" else "note", ended)
-        self._tell(ended)
+            self._end(job, "aborted" if isinstance(error, KeyboardInterrupt) else "failed", self._told(error))
+
+    def _end(self, job: DoorJob, state: str, sentence: str = "", **told: Any) -> None:
+        """It is over: let go of all that it holds, and tell everybody."""
+        begun = job.running is not None
+        if self._job is job:
+            self._job = None
+        job.state, job.sentence = state, plain(sentence)
+        job.action, job.running, job.scan = _nothing, None, None
+        job.tell("ended", state=state, **({"sentence": job.sentence} if job.sentence else {}), **told)
+        job.follower = None
+        if begun:
+            how = job.sentence if state == "aborted" else ": ".join(filter(None, [state, job.sentence]))
+            ended = f"door: {job.call} of {job.caller}: {how}"
+            self._say("error" if state == "failed" else "note", ended)
+            self._tell(ended)
 
     def _told(self, error: BaseException) -> str:
         if isinstance(error, KeyboardInterrupt):
             return "; ".join(["aborted", *getattr(error, "__notes__", [])])
         if isinstance(error, SystemExit):
             return "it asks for the end of the shell, which a door does not do"
-        return self._sentence(error)
+        try:
+            return self._sentence(error)
+        except Exception:  # noqa: BLE001 - an error of the command's own may be unable to say what it is
+            return type(error).__name__
 
     def job_here(self) -> DoorJob | None:
         """The command of the door to which the present greenlet belongs."""
         job = self._job
         here: Begun | None = begun_here() if job is not None else None
         return job if job is not None and job.running is not None and here is job.running.begun else None
+
+    def printed(self, text: str) -> None:
+        """Tell the program whose command prints this."""
+        job = self.job_here()
+        if job is not None and (said := plain(text)):
+            for at in range(0, len(said), LONGEST_VALUE):
+                job.tell("output", text=said[at : at + LONGEST_VALUE])
 
     # -- what its scans do
 
@@ -317,140 +351,12 @@ class CommandDoor(Observer):
             job.scan = None
 
 
-class Client:
-    """One program at the door; it never keeps the shell waiting.
-
-    Args:
-        connected: its socket.
-        caller: who it is.
-        asked: answers its requests.
-        gone: told when it has left.
-    """
-
-    def __init__(
-        self,
-        connected: socket.socket,
-        caller: Caller,
-        asked: Callable[[Client, dict[str, Any]], dict[str, Any]],
-        gone: Callable[[Client], None],
-    ) -> None:
-        self.caller = caller
-        self._socket = connected
-        self._asked = asked
-        self._gone = gone
-        self._said: Queue = Queue(MOST_SAID)
-        self._left_out: dict[int, int] = {}
-        self._closed = False
-        self._greenlets: list[gevent.Greenlet] = []
-
-    def start(self) -> None:
-        """Listen and answer."""
-        self._greenlets = [gevent.spawn(self._listen), gevent.spawn(self._send)]
-
-    def close(self) -> None:
-        """Let it go."""
-        self._closed = True
-        self._gone(self)
-        self._socket.close()
-        gevent.killall([one for one in self._greenlets if one is not gevent.getcurrent()], block=False)
-
-    def say(self, message: dict[str, Any]) -> None:
-        """Send a message in a moment; what a slow program does not take is left out, but never an end."""
-        job = int(message.get("job", 0))
-        needed = message.get("event") in (None, "ended")
-        if not needed and self._said.qsize() >= MOST_SAID - 2 * MOST_WAITING:
-            self._left_out[job] = self._left_out.get(job, 0) + 1
-            return
-        if left := self._left_out.pop(job, 0):
-            message = {**message, "left_out": left}
-        try:
-            self._said.put_nowait(message)
-        except Full:  # it asks and asks, and reads nothing
-            self.close()
-
-    def _listen(self) -> None:
-        buffer = b""
-        try:
-            while data := self._socket.recv(8192):
-                *lines, buffer = (buffer + data).split(b"\n")
-                if len(buffer) > words.LONGEST or any(len(line) > words.LONGEST for line in lines):
-                    self.say({"refused": f"door: a line has at most {words.LONGEST} bytes"})
-                    gevent.sleep(0.1)
-                    break
-                for line in lines:
-                    while (
-                        self._said.qsize() > MOST_UNREAD and not self._closed
-                    ):  # who does not read is not answered any more
-                        gevent.sleep(PAUSE)
-                    if self._closed:
-                        return
-                    self.say(self._answer(line))
-                    gevent.sleep(PAUSE)
-        except OSError:
-            pass
-        self.close()
-
-    def _answer(self, line: bytes) -> dict[str, Any]:
-        try:
-            return self._asked(self, words.unpacked(line))
-        except RondaError as error:
-            return {"refused": str(error)}
-
-    def _send(self) -> None:
-        try:
-            while True:
-                message = self._said.get()
-                try:
-                    line = words.packed(message)
-                except RondaError as error:
-                    line = words.packed({**_heading(message), "refused": str(error)})
-                with gevent.Timeout(SEND_LIMIT, TimeoutError):
-                    self._socket.sendall(line)
-        except OSError:
-            self.close()
-
-
-class Told:
-    """Stands for a stream of the terminal: what a command of the door prints goes to its program too.
-
-    Args:
-        stream: the stream.
-        door: knows whose command prints.
-    """
-
-    def __init__(self, stream: TextIO, door: CommandDoor) -> None:
-        self._stream = stream
-        self._door = door
-
-    def write(self, text: str) -> int:
-        """Print."""
-        job = self._door.job_here()
-        if job is not None and (said := plain(text)):
-            for at in range(0, len(said), LONGEST_VALUE):
-                job.tell("output", text=said[at : at + LONGEST_VALUE])
-        return self._stream.write(text)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-@contextlib.contextmanager
-def telling(door: CommandDoor) -> Any:
-    """While this lasts, programs at the door hear what their commands print."""
-    before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = cast("TextIO", Told(sys.stdout, door)), cast("TextIO", Told(sys.stderr, door))
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = before
-
-
 def _nothing() -> None:
     """Instead of what a command holds that is over."""
 
 
-def _heading(message: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: message[key] for key in ("event", "job", "state") if key in message}
+def _at_rest_soon(job: DoorJob) -> list[str]:
+    return [] if job.scan is None else [f"{job.scan.label} still comes to rest"]
 
 
 def _remembered(job: DoorJob) -> dict[str, Any]:
@@ -465,6 +371,13 @@ def _shown(told: Any) -> str:
 
 def _value(value: Any) -> Any:
     """What a command returned, as it is told."""
+    try:
+        return _plain_value(value)
+    except Exception:  # noqa: BLE001 - an object of the user's own may be unable to say what it is
+        return f"<{type(value).__name__}>"
+
+
+def _plain_value(value: Any) -> Any:
     if isinstance(value, OwnScan):
         told = {"number": value.number, "identifier": value.identifier, "state": str(value.state)}
         return {**told, "file": value.file}

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 
 import gevent
 from gevent.os import make_nonblocking, nb_read
 
 from ronda.framework.clients.work_session import SessionObjects
 from ronda.framework.door.place import COMMANDS, Place, door_folder
-from ronda.shell.doors.commands import CommandDoor, telling
+from ronda.framework.errors import RondaError
+from ronda.shell.doors.client import telling
+from ronda.shell.doors.commands import CommandDoor
 from ronda.shell.prompt.execution import Interpreter
 from ronda.shell.prompt.user import user_name
 from ronda.shell.verbs.scanning import ScanCommands
+
+ANNOUNCE_PERIOD = 3600.0
+"""Seconds between two times that others are told where the doors are; temporary files are kept for days."""
 
 DOOR = "<door>"
 """Where a command came from, for the place of an error."""
@@ -55,7 +60,7 @@ class Doors:
             scans.name_files,
         )
         self._place: Place | None = None
-        self._listener: gevent.Greenlet | None = None
+        self._greenlets: list[gevent.Greenlet] = []
 
     def open(self, hears: int) -> None:
         """Let programs in, and tell of those who look on.
@@ -68,23 +73,22 @@ class Doors:
         """
         shown = self._shown
         place = Place(os.getpid(), shown.beamline.name, shown.session.name, user_name(), str(door_folder()))
+        self._place = place
         self._commands.open(place.socket(COMMANDS))
         place.announce()
-        self._place = place
-        self._listener = gevent.spawn(self._hear, hears)
+        self._greenlets = [gevent.spawn(self._hear, hears), gevent.spawn(_announce, place)]
 
     def telling(self) -> AbstractContextManager[None]:
         """While this lasts, programs hear what their commands print."""
         self._observers.insert(0, self._commands)  # before those who draw, who look whether a scan runs beside
-        return telling(self._commands)
+        return telling(self._commands.printed)
 
     def close(self) -> None:
         """Let nobody in any more."""
         self._commands.close()
         if self._place is not None:
             self._place.withdraw()
-        if self._listener is not None:
-            self._listener.kill(block=False)
+        gevent.killall(self._greenlets, block=False)
 
     def _hear(self, hears: int) -> None:
         told = b""
@@ -95,3 +99,10 @@ class Doors:
                 sentence = f"screen: {line.decode(errors='replace')}"
                 self._say("note", sentence)
                 self._tell(sentence)
+
+
+def _announce(place: Place) -> None:
+    while True:
+        gevent.sleep(ANNOUNCE_PERIOD)
+        with suppress(RondaError):  # the disk may have room again in an hour
+            place.announce()

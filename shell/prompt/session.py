@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,6 @@ from ronda.shell.verbs.tweaking import TweakCommands
 from ronda.shell.verbs.typing import TypingCommands
 
 if TYPE_CHECKING:
-    from ronda.shell.doors.open import Doors
     from ronda.shell.prompt.reading import Reader
 
 
@@ -99,7 +98,6 @@ class ShellSession:
         self._motion = MotionCommands(console, lambda: self._scans.scans.dry)
         self._positions = PositionCommands(shown, console)
         self._journal = journal
-        self._doors: Doors | None = None
         self._say = journal.add if journal is not None else _unheard
         self._control = ControlCommands(beamline, work.name, self._say, console, self._scans.beside)
         self._listing = ListingCommands(shown, console)
@@ -180,8 +178,16 @@ class ShellSession:
             return str(error)
         return ""
 
-    def prompt(self, history: Path | None) -> None:
-        """Read commands and run them until the end."""
+    def prompt(self, history: Path | None, hears: int | None = None) -> None:
+        """Read commands and run them until the end.
+
+        Args:
+            history: of what was typed; None for none.
+            hears: with doors: a pipe of lines about who looks on, and who types here too; None without.
+
+        Raises:
+            ServiceFailed: the doors cannot be opened.
+        """
         from ronda.shell.prompt.above import printing_above
         from ronda.shell.prompt.reading import Reader
 
@@ -199,7 +205,7 @@ class ShellSession:
         self._control.watch(reader.redraw)
         state.start()
         try:
-            with self._interpreter.interrupts.between(), printing_above(), self._told_at_the_door():
+            with self._interpreter.interrupts.between(), printing_above(), self._doors(hears):
                 self._read_all(reader)
         finally:
             state.stop()
@@ -211,27 +217,30 @@ class ShellSession:
         why = self._join(take=True)
         return f"!ERR who has control is not known: {why}" if why else self._control.line()
 
-    def open_doors(self, hears: int) -> None:
-        """Let other programs of this user submit commands; see `shell/doors`.
+    @contextmanager
+    def _doors(self, hears: int | None) -> Iterator[None]:
+        """While this lasts other programs of this user submit commands; what they began is broken off at the end.
 
-        Args:
-            hears: a pipe of lines about who looks on, and who types here too.
-
-        Raises:
-            ServiceFailed: the door cannot be opened.
+        The session has been joined and set up before, so that they are refused what only who has control may do.
         """
+        if hears is None:
+            yield
+            return
         from ronda.shell.doors.open import Doors
 
-        self._doors = Doors(self._interpreter, self._shown, self._say, self._note, self._control.at_work, self._scans)
-        self._doors.open(hears)
+        doors = Doors(self._interpreter, self._shown, self._say, self._note, self._control.at_work, self._scans)
+        with doors.telling():
+            try:
+                doors.open(hears)
+                yield
+            finally:
+                doors.close()
 
-    def close_doors(self) -> None:
-        """Let nobody in any more; what came through the door is broken off."""
-        if self._doors is not None:
-            self._doors.close()
-
-    def _told_at_the_door(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._doors is None else self._doors.telling()
+    @contextmanager
+    def _waiting_for_keys(self) -> Iterator[None]:
+        """A `with` block in which a command waits for the person, and nobody else reads what is typed."""
+        with self._control.at_rest(), self._scans.lent_keys():
+            yield
 
     def _note(self, text: str) -> None:
         self._console.print(plain(text), style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -320,8 +329,8 @@ class ShellSession:
             *(motion.mv, motion.mvr, motion.mvd, motion.umv, motion.umvr, motion.move),
             *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
             *CleanupCommands(motion).commands(),
-            *AskingCommands(self._console, lent=scans.lent_keys).commands(),
-            *TweakCommands(self._console, scans.lent_keys).commands(),
+            *AskingCommands(self._console, lent=self._waiting_for_keys).commands(),
+            *TweakCommands(self._console, self._waiting_for_keys, self._control.touch).commands(),
             *(self._shutters.shopen, self._shutters.shclose),
             *scans.commands(),
             *self._typing.commands(),

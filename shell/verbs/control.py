@@ -51,7 +51,7 @@ class ControlCommands:
         self._known: tuple[str, frozenset[str]] = ("", frozenset())
         self._watcher: gevent.Greenlet | None = None
         self._beside = beside
-        self._working = 0
+        self._working = self._resting = 0
 
     def join(self, *, take: bool) -> None:
         """Take a place in the session.
@@ -64,7 +64,7 @@ class ControlCommands:
         """
 
         def ready(seat: Seat) -> None:
-            seat.busy = lambda: bool(self._working or self._beside())
+            seat.busy = lambda: bool(self._working > self._resting or self._beside())
             seat.told = self._came
 
         if self._session:
@@ -82,6 +82,17 @@ class ControlCommands:
             yield
         finally:
             self._working -= 1
+            self.touch()
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """A `with` block in which a command waits for the person: who went home meanwhile is not at work."""
+        self.touch()
+        self._resting += 1
+        try:
+            yield
+        finally:
+            self._resting -= 1
             self.touch()
 
     def touch(self) -> None:

@@ -22,10 +22,17 @@ class TweakCommands:
     Args:
         console: where it prints.
         lent: makes a `with` block in which nobody else reads the terminal.
+        pressed: told of each key.
     """
 
-    def __init__(self, console: Console, lent: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+    def __init__(
+        self,
+        console: Console,
+        lent: Callable[[], AbstractContextManager[None]] = nullcontext,
+        pressed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._console = console
+        self._pressed = pressed
         self._lent = lent
 
     def commands(self) -> list[Callable[..., Any]]:
@@ -49,7 +56,7 @@ class TweakCommands:
 
         with Hold([one.remote], f"tweak({one.name}, {size:g})"):
             one.check([one.setpoint])
-            tweak = Tweak(one, size)
+            tweak = Tweak(one, size, self._pressed)
             try:
                 with self._lent():
                     tweak.run()

@@ -72,3 +72,18 @@ def test_a_shell_that_was_killed_is_forgotten(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(NotFound, match="ronda shell --door"):
         place("", tmp_path)
+
+
+def test_a_place_that_cannot_be_told_of_says_why(tmp_path):
+    with pytest.raises(ServiceFailed, match=r"cannot be told of in .*: No such file or directory"):
+        made(tmp_path / "gone", 1)
+
+
+def test_what_is_announced_again_is_not_old(tmp_path):
+    shell = made(tmp_path, os.getpid())
+    with listen(shell.socket(COMMANDS)):
+        for file in tmp_path.iterdir():
+            os.utime(file, (0, 0))
+        shell.announce()
+        assert {file.name for file in tmp_path.iterdir()} == {f"{os.getpid()}.json", f"{os.getpid()}.commands"}
+        assert all(file.stat().st_mtime > 0 for file in tmp_path.iterdir())
