@@ -286,3 +286,42 @@ def test_who_stops_reading_the_screen_holds_up_nobody(host: Any, look: Any, wait
     wait_for(lambda: "has left" in host.enter("elog_show(1, kind='note')"), 60, "it is let go")
     assert "\n2\n" in host.enter("1 + 1")
     here.kill(signal.SIGCONT)
+
+
+# -- the end
+
+
+def test_what_a_door_began_stops_with_the_shell_and_what_waits_does_not_begin(
+    demo: Any, seat: Callable[..., Any], samz: Any, wait_for: Any
+) -> None:
+    shell = seat(demo.folder, options=["--door"])
+    there = next(one for one in places() if one.process in children(shell.terminal.pid))
+    samz.Velocity = 0.1
+    with Door.open(str(there.process)) as door:
+        door.submit("mv", Name("samz"), 9)
+        for _ in range(3):
+            door.submit("mv", Name("samz"), -9)
+        wait_for(lambda: samz.State().name == "MOVING", 150, "samz moves")
+        assert shell.leave() == 0
+    wait_for(lambda: samz.State().name == "ON" and not samz.Owner, 150, "samz stands")
+    assert 0 <= samz.Position < 9
+    assert not list(Path(there.folder).glob(f"{there.process}.*"))
+
+
+def test_a_shell_ends_when_the_process_between_it_and_the_terminal_is_killed(
+    demo: Any, seat: Callable[..., Any], wait_for: Any
+) -> None:
+    shell = seat(demo.folder, options=["--door"])
+    there = next(one for one in places() if one.process in children(shell.terminal.pid))
+    shell.terminal.kill(signal.SIGKILL)
+    shell.ended()
+    wait_for(lambda: there not in places(), 150, "the shell has ended")
+    assert not list(Path(there.folder).glob(f"{there.process}.*"))
+
+
+def test_there_is_no_door_unless_it_is_asked_for(demo: Any, seat: Callable[..., Any]) -> None:
+    shell = seat(demo.folder)
+    assert shell.terminal.pid not in [one.process for one in places()]
+    assert not children(shell.terminal.pid)
+    with pytest.raises(RondaError, match=f"none is meant by '{shell.terminal.pid}'"):
+        Door.open(str(shell.terminal.pid))
