@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+import time
 
 import numpy as np
 
@@ -75,6 +76,17 @@ class SimulatedDigitiser(Digitiser):
         return int(self._line.ask("STATUS?").split(",")[1])
 
     def receive(self, timeout: float) -> Packet | None:
+        deadline = time.monotonic() + timeout
+        while (found := self._packet(max(deadline - time.monotonic(), 0.001))) is not None:
+            series, packet = found
+            if packet is not None and series == self._series:
+                return packet
+            if time.monotonic() >= deadline:
+                break
+        return None
+
+    def _packet(self, timeout: float) -> tuple[int, Packet | None] | None:
+        """The next packet of any series, and which one that is; no `Packet` where a series begins."""
         heading = self._take(HEADER.size, timeout)
         if heading is None:
             return None
@@ -84,11 +96,11 @@ class SimulatedDigitiser(Digitiser):
         data = self._take(length, self.parameters.timeout)
         if data is None:
             raise CommunicationFailed(f"{self.name}: its stream of samples stopped within a packet")
-        if series != self._series or sort == BEGIN:
-            return self.receive(timeout) if timeout > 0 else None  # left over from an earlier one
+        if sort == BEGIN:
+            return series, None
         samples = np.frombuffer(data, "<i2").reshape(count, channels) if sort == SAMPLES else self._no_samples()
         triggers = np.frombuffer(data, "<f8") if sort == TRIGGERS else np.empty(0)
-        return Packet(first, samples, triggers, ended=sort == END)
+        return series, Packet(first, samples, triggers, ended=sort == END)
 
     def _no_samples(self) -> np.ndarray[tuple[int, int], np.dtype[np.int16]]:
         return np.empty((0, self._known.channels), np.int16)
