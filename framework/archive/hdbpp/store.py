@@ -131,24 +131,23 @@ class FacilityStore(Store):
         from ronda.framework.archive.hdbpp.sending import Moved
 
         count = 0
-        try:
-            with faults(self.place), contextlib.closing(sqlite3.connect(self._buffer.path, timeout=60)) as reader:
-                sender = self._sender or self._meet()
-                while rows := reader.execute(f"{buffer.ROWS} ORDER BY e.serial LIMIT ?", (STEP,)).fetchall():
-                    try:
-                        sender.send(rows, rows[-1][0])
-                    except Moved:
-                        self._let_go()
-                        sender = self._meet()
-                        continue
-                    except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError):
-                        sender = self._send_after_refusal(rows)
-                    self._sent(rows[-1][0])
-                    count += len(rows)
-        except BaseException:
-            self._let_go()
-            raise
-        return count
+        while True:
+            try:
+                with faults(self.place), contextlib.closing(sqlite3.connect(self._buffer.path, timeout=60)) as reader:
+                    sender = self._sender or self._meet()
+                    while rows := reader.execute(f"{buffer.ROWS} ORDER BY e.serial LIMIT ?", (STEP,)).fetchall():
+                        try:
+                            sender.send(rows, rows[-1][0])
+                        except (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError):
+                            sender = self._send_after_refusal(rows)
+                        self._sent(rows[-1][0])
+                        count += len(rows)
+                return count
+            except Moved:  # wherever it was found out: ask what is there again
+                self._let_go()
+            except BaseException:
+                self._let_go()
+                raise
 
     def _meet(self) -> Sender:
         """Connect, and agree on what is there."""

@@ -94,6 +94,28 @@ def test_a_commit_that_comes_after_its_connection_was_cut_is_not_done_again(faci
     assert (store.buffered, len(facility.events())) == (0, 20)
 
 
+def test_one_that_comes_while_the_next_connection_is_made_is_not_done_again(facility, monkeypatch):
+    """It stores between the question what is there and the first rows."""
+    store = facility.store()
+    store.append(serials(0, 10))
+    rows = store._buffer.connection.execute(f"{buffer.ROWS} ORDER BY e.serial").fetchall()
+    position, overtaken = sending.Sender.position, []
+
+    def ask(sender):
+        answer = position(sender)
+        if not overtaken:
+            overtaken.append(former := sending.Sender(facility.place, store._identity))
+            position(former)
+            former.send(rows, rows[-1][0])
+            former.connection.close()
+        return answer
+
+    monkeypatch.setattr(sending.Sender, "position", ask)
+    store.compact()
+    assert stored(facility) == list(range(10))
+    assert store.buffered == 0
+
+
 def test_a_database_that_was_never_there_is_waited_for(facility):
     place = Place("postgresql://ronda@/nothing?host=/nowhere", "log", "host:10000")
     with FacilityStore(facility.folder, place) as store:
