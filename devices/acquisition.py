@@ -138,7 +138,11 @@ class AcquiringDevice(RondaDevice):
         raise NotImplementedError
 
     def scan_left(self) -> None:
-        """The scan is over for this device, which now shows what it shows without one. Its own thread."""
+        """The scan is over for this device, which now shows what it shows without one. Its own thread.
+
+        Raises:
+            RondaError: not all that it measured is in the stream; the scan then hears why.
+        """
 
     # -- for subclasses to use
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Mapping
@@ -116,7 +117,8 @@ class Participation:
                     "the server's log says more"
                 )
             finally:
-                self._left()
+                with contextlib.suppress(RondaError):  # the scan has heard of something worse
+                    self._left()
 
     def _left(self) -> None:
         if self.running:

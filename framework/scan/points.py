@@ -100,11 +100,20 @@ class Points:
         return self._points.pop(index, {})
 
     def wait_for_seals(self, limit: float) -> None:
-        """Wait until all devices have said that they are done, for `limit` seconds at most."""
+        """Wait until all devices have said that they are done, for `limit` seconds at most.
+
+        Raises:
+            DeviceFailed: one has said that it failed after its last point.
+        """
         deadline = time.monotonic() + limit
         while not self._cursor.exhausted and time.monotonic() < deadline:
             self._read(min(SLICE, limit))
             self._check()
+        for name, source in list(self._sources.items()):
+            end = self._cursor.ends.get(name)
+            if end is not None and end.kind == "failed":
+                failure = DeviceFailed(end.sentence or f"{name}: failed after its last point", name, end.length)
+                self._leave_out(source, end.length, failure)
 
     @property
     def expected(self) -> bool:

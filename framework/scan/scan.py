@@ -275,6 +275,9 @@ class Scan:
         if order.points is None:
             disarm(points.not_sealed(), self.identifier)  # they do not know that it was the last one
         points.wait_for_seals(SEAL_LIMIT)
+        if late := points.not_sealed():  # maybe because what they measured is held back
+            disarm(late, self.identifier)
+            points.wait_for_seals(SEAL_LIMIT)
         self._armed = points.not_sealed() + self._beside.not_sealed()
 
     def _open(self, measuring: Sequence[Source], constants: Mapping[str, Sequence[int]]) -> Publisher:

@@ -1,6 +1,7 @@
 """A device that fails ends the scan, is left out, or tries again, as its YAML says."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from ronda.devices.participation import Participation
 from ronda.framework.clients.counter import sampling
 from ronda.framework.errors import HardwareFault, RondaError
 from ronda.framework.scan.orders import Order
+from ronda.framework.scan.points import Points
+from ronda.framework.stream.answers import DeviceFailed
 from ronda.framework.stream.description import Channel, Description, Device, State
 
 
@@ -98,3 +101,24 @@ def test_one_that_never_comes_right_fails_when_its_time_is_over(beamline, monkey
     monkeypatch.setattr("ronda.devices.participation.RETRY_LIMIT", 0.5)
     scan = take_part(beamline, Faulty("retry", failures=1000))
     assert scan.extent("faulty").end.kind == "failed"
+
+
+class Late(Faulty):
+    """A device that has something left to save behind its last point, and cannot."""
+
+    def scan_left(self):
+        super().scan_left()
+        raise HardwareFault("faulty: its last samples could not be saved")
+
+
+def test_one_that_fails_behind_its_last_point_has_failed_and_the_scan_with_it(beamline):
+    scan = take_part(beamline, Late("fatal", failures=0))
+    end = scan.extent("faulty").end
+    assert (end.kind, end.length) == ("failed", 3)
+    counter = SimpleNamespace(name="value", number=True)
+    source = SimpleNamespace(
+        name="faulty", counters=[counter], skipped=False, wired=True, part=SimpleNamespace(trigger="")
+    )
+    points = Points(scan, [source], 0.01, lambda: None, lambda _: None)
+    with pytest.raises(DeviceFailed, match="its last samples could not be saved"):
+        points.wait_for_seals(30)
