@@ -54,6 +54,7 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
         """Nothing is known about the digitiser yet."""
         self._known: Capabilities | None = None
         self._flow: Flow | None = None
+        self._former: Flow | None = None  # whose last samples were not saved in time
         self._wanted: int | None = None
         self._joining = ""
         self._lost = 0
@@ -215,8 +216,10 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
 
     def scan_left(self) -> None:
         """The last samples are published before the scan can end."""
-        self._end_flow()
-        super().scan_left()
+        try:
+            self._end_flow()
+        finally:
+            super().scan_left()
 
     def lost(self, error: RondaError) -> None:
         """The digitiser does not answer: what it samples does not come any more."""
@@ -280,7 +283,8 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
             super()._join(order)
         except BaseException:
             if not self.in_scan:
-                self._end_flow()
+                with suppress(RondaError):
+                    self._end_flow()
             raise
         finally:
             self._joining = ""
@@ -307,7 +311,7 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
         }
 
         def begin() -> None:
-            recorder = SampleRecorder(publisher, self.label, shape, wrapping, time.time(), parameters.sample_rate)
+            recorder = SampleRecorder(publisher, self.label, shape, wrapping, parameters.sample_rate)
             self._begin_flow(summed, recorder)
 
         self._link.run(self.label, "join a scan", begin)
@@ -316,7 +320,14 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
         """Start the digitiser and take what it sends. In the worker's thread."""
         channels: list[ChannelParameters] = [self.parameters.channels[name] for name in summed]
         positions = [_position(one.axis) for one in channels]
+        if self._former is not None and self._former.running:  # it would take packets that are not its own
+            raise Busy(
+                f"{self.label}: the last samples of the scan before are still being saved; try again in a moment"
+            )
+        self._former = None
         self._driver.start()
+        if recorder is not None:
+            recorder.begins(time.time())
         rate = self.parameters.sample_rate
         self._summed = list(summed)
         unwrapping = Unwrapping(channels, positions)
@@ -333,15 +344,23 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
             self.leave_scan(str(error), wait=False)
 
     def _end_flow(self) -> None:
-        """Let the digitiser stop, and take its last samples."""
+        """Let the digitiser stop, and take its last samples.
+
+        Raises:
+            NotReady, HeldBack, CommunicationFailed …: they are not all in the stream.
+        """
         flow, self._flow = self._flow, None
         if flow is None:
             return
         with suppress(RondaError):
             self._link.run(self.label, "stop", self._driver.stop)
-        if not flow.finish():
-            self.log.warning("the thread that takes its samples has not ended")
+        ended = flow.finish(HELD_LIMIT)
         self._lost = flow.total.lost
+        if not ended:
+            self._former = flow
+            raise NotReady(f"{self.label}: its last samples could not be saved in time")
+        if flow.failure is not None:
+            raise flow.failure
 
     def _require_flow(self) -> Flow:
         flow = self._flow

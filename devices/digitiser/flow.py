@@ -141,11 +141,20 @@ class Flow:
         with self._changed:
             return self.intervals.received, self.intervals.rows(first)
 
-    def finish(self) -> bool:
-        """The digitiser was stopped: take its last samples, and end; whether it has ended in time."""
+    @property
+    def running(self) -> bool:
+        """Whether samples are still taken, or saved."""
+        return self._thread.is_alive()
+
+    def finish(self, held: float = END_LIMIT) -> bool:
+        """The digitiser was stopped: take its last samples, and end; whether it has ended in time.
+
+        Args:
+            held: seconds for which the recorder may be held back.
+        """
         self._deadline = time.monotonic() + END_LIMIT
         if threading.current_thread() is not self._thread:
-            self._thread.join(2 * END_LIMIT)
+            self._thread.join(END_LIMIT + held)
         return not self._thread.is_alive()
 
     # -- its own thread

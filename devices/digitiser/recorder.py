@@ -82,7 +82,6 @@ class SampleRecorder:
         label: name of the digitiser.
         shape: of a block, (channels, samples).
         wrapping: by name of those channels that wrap: place among the values, scale and offset.
-        began: when sample 0 was taken, in s since 1970.
         rate: samples in a second.
     """
 
@@ -92,17 +91,20 @@ class SampleRecorder:
         label: str,
         shape: tuple[int, int],
         wrapping: Mapping[str, tuple[int, float, float]],
-        began: float,
         rate: float,
     ) -> None:
         self._publisher = publisher
         self._label = label
         self._wrapping = wrapping
-        self._began, self._rate = began, rate
+        self._began, self._rate = 0.0, rate
         self._block = np.full(shape, NOTHING, "<i2")
         self._length = shape[1]
         self._filled = self._lost = self._blocks = 0
         self._begins: Sequence[float] = [np.nan] * len(wrapping)
+
+    def begins(self, time: float) -> None:
+        """Sample 0 is taken at this time, in s since 1970; told before the first samples are given."""
+        self._began = time
 
     def take(self, samples: npt.NDArray[np.int16], values: Whole) -> None:
         """The next samples, and the values of the channels that are worked out; publishes blocks that are full.

@@ -29,7 +29,8 @@ class Kept:
 
 def test_blocks_hold_each_sample_once_and_lost_ones_in_their_places() -> None:
     kept = Kept()
-    recorder = SampleRecorder(kept, "adc", (2, 100), {"bragg": (0, 0.5, 1.0)}, 1000.0, 50.0)  # type: ignore[arg-type]
+    recorder = SampleRecorder(kept, "adc", (2, 100), {"bragg": (0, 0.5, 1.0)}, 50.0)  # type: ignore[arg-type]
+    recorder.begins(1000.0)
     all_samples = np.random.default_rng(2).integers(-32767, 32768, (330, 2)).astype("<i2")
     expected = all_samples.copy()
     place = 0
