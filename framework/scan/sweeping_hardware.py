@@ -74,8 +74,7 @@ class HardwareSweeping(Sweeping):
             wanted += [valid_name(card), *(f"{card}_{what}" for what in COUNTS)]
         self._cursor = parts.scan.follow(wanted)
         self._others = {emitted_name(one.name): np.empty(0) for one in self._continuous.moving[1:]}
-        """Positions of the other axes at all triggers that bound points, by source."""
-        self._forgotten = 0
+        """Positions of the other axes at the triggers that bound points which are not published yet, by source."""
         self._seen = [0] * len(self._continuous.lines)
         self._valid: dict[str, npt.NDArray[np.uint8]] = {card: np.empty(0, np.uint8) for card in self._cards}
         self._latest: dict[str, dict[str, float]] = {source.name: {} for source in parts.measuring}
@@ -289,7 +288,7 @@ class HardwareSweeping(Sweeping):
                 self._forget(1)
             here = int(np.sum(self._lines == number))
             measured = min(len(valid) for valid in self._valid.values())
-            latched = min((len(found) - self._forgotten for found in self._others.values()), default=here)
+            latched = min(map(len, self._others.values()), default=here)
             count = min(here - 1, latched - 1, measured, (number + 1) * self._line_points - self._published)
             if count <= 0:
                 return
@@ -322,11 +321,11 @@ class HardwareSweeping(Sweeping):
         """Of the other axes, for so many points from the first that is not published."""
         found = {}
         for source, positions in self._others.items():
-            here = positions[self._forgotten : self._forgotten + count + 1]
+            here = positions[: count + 1]
             found[emitting_axis(source)] = (here[:-1], here[1:])
         return found
 
     def _forget(self, count: int) -> None:
-        self._forgotten += count
+        self._others = {source: positions[count:] for source, positions in self._others.items()}
         self._times, self._positions = self._times[count:], self._positions[count:]
         self._lines = self._lines[count:]

@@ -57,6 +57,7 @@ def test_two_axes_go_round_a_circle_and_back_and_both_passes_are_in_one_saved_fi
     assert scan.remarks == []
     assert recorder.points[-1][0] == 2 * POINTS - 1
     lies_on_the_circle(scan, passes=2)
+    assert [len(one) for one in scan._measuring._others.values()] == [1]  # the last trigger: nothing piles up
     assert scan["valid"].all()
     assert scan["exposure_time"] == pytest.approx(np.full(2 * POINTS, TIME))
     assert scan["ct1_emitted"].tolist() == scan["ct1_received"].tolist()
