@@ -107,7 +107,7 @@ def test_what_is_calculated_from_a_subscan_belongs_to_it(scans):
 
 
 def test_a_sweep_with_hardware_triggers_has_a_subscan_too(scans):
-    temperature = part(sampling("samx/Velocity", name="slow"), period=0.05)
+    temperature = part(sampling("samx/Velocity", name="slow"), period=0.25)
     scan = scans.fscan("samy", 0.1, 0.01, 20, 0.2, "i0", temperature, save=False)
     assert "hardware triggers" in scan.plan.continuous.why
     assert len(scan["i0"]) == 20
