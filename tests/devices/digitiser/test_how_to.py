@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 import tango
 from ruamel.yaml import YAML
 
-from tests.devices.conftest import Instrument, Rig, free_port, wait_until
+from tests.devices.conftest import Instrument, Rig, wait_until
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "add-a-detector-with-its-own-stream.md"
 BLOCKS = dict(re.findall(r"^```\w+\n# file: (\S+)\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL))
@@ -26,9 +26,8 @@ class QuartetSimulator:
     """Takes lines, and sends samples: channel c of sample k is 100 c + k % 7."""
 
     def __init__(self) -> None:
-        self.port = next(port for port in iter(free_port, None) if _is_free(port + 1))
-        self._data = socket.create_server(("127.0.0.1", self.port + 1))
-        self.lines = Instrument(self._answer, self.port)
+        self._data, self.lines = _neighbours(self._answer)
+        self.port = self._data.getsockname()[1] - 1
         self._rate = 1000.0
         self._began = 0.0
         self._halt = threading.Event()
@@ -39,6 +38,10 @@ class QuartetSimulator:
         self._halt.set()
         self.lines.close()
         self._data.close()
+        if self._thread is not None:
+            self._thread.join(60)
+        if hasattr(self, "_accepted"):
+            self._accepted.close()
 
     def _answer(self, line: str) -> str:
         word, _, value = line.partition(" ")
@@ -76,9 +79,14 @@ class QuartetSimulator:
         return self._accepted
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+def _neighbours(answer: Callable[[str], str]) -> tuple[socket.socket, Instrument]:
+    """Where samples are sent, and an instrument on the port before."""
+    while True:
+        data = socket.create_server(("127.0.0.1", 0))
+        try:
+            return data, Instrument(answer, data.getsockname()[1] - 1)
+        except OSError:  # somebody has that port
+            data.close()
 
 
 @pytest.fixture
