@@ -237,6 +237,7 @@ def summary(record: Record) -> dict[str, Any]:
         "title": record.title,
         "command": record.command,
         "user": record.user,
+        "session": record.session,
         "sample": record.sample,
         "dataset": record.dataset,
         "started": record.started.timestamp(),

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,7 +93,9 @@ class Page:
 
     def until(self, condition: Callable[[], Any]) -> None:
         """Take messages until a condition holds."""
+        deadline = time.monotonic() + 150
         while not condition():
+            assert time.monotonic() < deadline, f"not within 150 s: {self.heading}"
             self.take()
 
     def take(self) -> None:
