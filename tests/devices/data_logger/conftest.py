@@ -99,6 +99,11 @@ def stored(folder: Path) -> list[Event]:
         return []
 
 
+def values_of(folder: Path, attribute: str) -> list[Any]:
+    """The values of an attribute that are stored, in order: not its configuration, nor that it came."""
+    return [one.value for one in stored(folder) if one.attribute == attribute and one.kind == "value"]
+
+
 def kept(folder: Path) -> dict[str, str]:
     """Of which attributes a value is stored, and its type."""
     query = (

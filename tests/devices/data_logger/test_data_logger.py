@@ -12,7 +12,7 @@ import tango
 
 from ronda.framework.tango.names import DeviceCommand, LoggerAttribute, LoggerCommand
 from tests.devices.conftest import wait_until
-from tests.devices.data_logger.conftest import stored, wait_for_event
+from tests.devices.data_logger.conftest import stored, values_of, wait_for_event
 
 FAST = 100_000
 
@@ -181,7 +181,7 @@ def test_settings_are_kept_when_they_change(log, rig, new_pusher):
 def test_the_test_signal_goes_the_way_of_all_values(log, rig, new_pusher):
     proxy, folder = log(rules=[{"device": "nobody"}], test_period=1)
     signal_name = f"{proxy.name()}/testsignal"
-    wait_until(lambda: len([one for one in stored(folder) if one.attribute == signal_name]) >= 3, "it is stored")
+    wait_until(lambda: len(values_of(folder, signal_name)) >= 3, "it is stored")
     wait_until(lambda: proxy.Stored > 3 and proxy.DiskFree > 0, "it counts")
     wait_until(lambda: proxy.SelfTest.startswith("ok, after"), "it comes back")
     assert (proxy.Dropped, proxy.Refused) == (0, 0)

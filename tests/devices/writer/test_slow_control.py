@@ -24,7 +24,7 @@ from ronda.framework.nexus.checksum import checksum_file
 from ronda.framework.nexus.paths import Paths
 from ronda.framework.nexus.saving import Progress
 from ronda.framework.nexus.slow import slow_file
-from tests.devices.data_logger.conftest import stored
+from tests.devices.data_logger.conftest import values_of
 from tests.devices.writer.test_writer import progress
 
 
@@ -43,7 +43,7 @@ def test_the_values_over_the_time_of_a_scan_stand_beside_its_file_which_leads_to
     start: Any, stream: Any, scan_of: Any, wait_for: Any, logger: str, tmp_path: Path
 ) -> None:
     signal_name = f"test/data_logger/{logger}/testsignal"
-    wait_for(lambda: any(one.attribute == signal_name for one in stored(tmp_path / "archive")), 150, "it is stored")
+    wait_for(lambda: len(values_of(tmp_path / "archive", signal_name)) > 1, 150, "it is stored, and rises")
     proxy = start(slow_control=[f"{logger}/TestSignal", f"{logger}/Nothing"], logger=logger)
     scan = scan_of(stream, 4, ended=True)
     told = wait_for(lambda: (now := progress(proxy, scan)).get("state") == "closed" and now, 150, "closed")
