@@ -7,15 +7,15 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import tango
 
-from ronda.devices.acquisition import AcquiringDevice
+from ronda.devices.detector_kind import DetectorKind
 from ronda.devices.device import attribute, command
 from ronda.devices.link import Link
-from ronda.devices.measurement import DetectorDriver, Measurement, OwnChannel
+from ronda.devices.measurement import Measurement
 from ronda.framework.config.kinds import load_driver
 from ronda.framework.config.parameters import Parameters
 from ronda.framework.errors import BadValue, Busy, HardwareFault, NotReady, OutOfRange, RondaError
@@ -37,82 +37,8 @@ MOST_COUNTERS = 4096
 Reading = tuple[Any, float, tango.AttrQuality]
 
 
-class DetectorDevice(AcquiringDevice):
-    """An integration time, Start, and the numbers of the latest measurement. Subclasses fill what comes first.
-
-    Attributes:
-        kind: folder of its drivers.
-        contract: of its drivers.
-    """
-
-    kind: ClassVar[str]
-    contract: ClassVar[type[DetectorDriver]]
-
-    exposures_vary = True
-
-    # -- for subclasses
-
-    def learn(self) -> None:
-        """The detector is connected: learn what it can. In the worker's thread."""
-
-    def time_limits(self) -> tuple[float, float]:
-        """Shortest and longest integration time, in s.
-
-        Raises:
-            NotReady: the detector was not reached yet.
-        """
-        raise NotImplementedError
-
-    def check_settings(self) -> None:
-        """Whether the detector can measure by its settings.
-
-        Raises:
-            OutOfRange, BadValue: it cannot.
-        """
-
-    def read_out_time(self) -> float:
-        """Seconds from the end of the integration until something can be read."""
-        return 0.0
-
-    def patience(self, exposure: float) -> float:  # noqa: ARG002 - most need none
-        """Seconds beyond exposure and read-out for which a measurement may take longer."""
-        return 0.0
-
-    def set_up(self, seconds: float) -> None:
-        """Prepare the driver for measurements of this length, by the settings. In the worker's thread."""
-        raise NotImplementedError
-
-    def begin(self) -> None:
-        """Begin a measurement as it was prepared. In the worker's thread."""
-        self._driver.start()
-
-    def fetch(self) -> Any:
-        """Ask the driver for what was measured. In the worker's thread."""
-        raise NotImplementedError
-
-    def evaluate(self, raw: Any, wanted: frozenset[str] | None) -> Measurement:
-        """What was measured, by own channel names. Any thread.
-
-        Args:
-            raw: as `fetch` gave it.
-            wanted: own names of the channels; None for all.
-        """
-        raise NotImplementedError
-
-    def own_channels(self, exposure: float) -> Sequence[OwnChannel]:
-        """What it can publish, the numbers first.
-
-        Raises:
-            NotReady: the detector was not reached yet.
-        """
-        raise NotImplementedError
-
-    def beside(self) -> Sequence[Mapping[str, Any]]:
-        """Sources that it publishes in a scan beside its points, as the stream describes them."""
-        return ()
-
-    def latest(self, measurement: Measurement) -> None:
-        """A measurement has ended: keep what attributes show. Any thread."""
+class DetectorDevice(DetectorKind):
+    """An integration time, Start, and the numbers of the latest measurement."""
 
     # -- life
 
@@ -123,6 +49,7 @@ class DetectorDevice(AcquiringDevice):
 
     def opened(self) -> None:
         """Make the driver and let it connect."""
+        self._known = None
         self._time: float = self.parameters.integration_time
         self._measurement: Measurement | None = None
         self._when = time.time()
@@ -137,12 +64,6 @@ class DetectorDevice(AcquiringDevice):
         self._link = Link(self._driver, self)
         self.show(tango.DevState.UNKNOWN, f"{self.label}: connecting")
         self.process.open(self._link)
-
-    @property
-    def parameters(self) -> Any:
-        """What it goes by now."""
-        assert self.settings is not None  # noqa: S101 - there are settings while it is open
-        return self.settings.values
 
     def closing(self) -> None:
         """Let go of the driver."""

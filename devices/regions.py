@@ -8,7 +8,7 @@ from typing import Any
 
 from ronda.devices.detector import DetectorDevice
 from ronda.devices.device import attribute, command
-from ronda.framework.errors import BadValue, Busy
+from ronda.framework.errors import BadValue
 from ronda.framework.tango.names import RegionAttribute, RegionCommand
 
 
@@ -48,7 +48,4 @@ class RegionDetectorDevice(DetectorDevice):
         return {name: each.model_dump(mode="json") for name, each in self.parameters.rois.items()}
 
     def _change_regions(self, regions: Mapping[str, Any]) -> None:
-        if self.in_scan:
-            raise Busy(f"{self.label}: takes part in a scan; change its regions after it")
-        self.change_settings({"rois": dict(regions)})
-        self.settings_changed()
+        self._change("rois", dict(regions))

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import tango
 
-from ronda.devices.camera.analysis import region_statistics
+from ronda.devices.camera.analysis import STATISTICS, RegionStatistics
 from ronda.devices.camera.contract import Camera, Capabilities, Setup
 from ronda.devices.detector import Reading
 from ronda.devices.device import attribute
 from ronda.devices.measurement import Measurement, OwnChannel
 from ronda.devices.regions import RegionDetectorDevice
-from ronda.framework.errors import BadValue, Busy, HardwareFault, NotReady, OutOfRange
+from ronda.framework.errors import BadValue, HardwareFault, NotReady, OutOfRange
 from ronda.framework.kernels.beam import NOWHERE, beam_position
 from ronda.framework.tango.names import CameraAttribute
 
 IMAGE = "image"
-
-STATISTICS = ("sum", "avg", "std", "min", "max")
 
 POSITION_UNITS = {"x": "pixel", "y": "pixel", "fwhm_x": "pixel", "fwhm_y": "pixel", "intensity": "", "peak": ""}
 
@@ -40,18 +36,21 @@ class CameraDevice(RegionDetectorDevice):
 
     def opened(self) -> None:
         """Nothing is known about the camera yet."""
-        self._known: Capabilities | None = None
         self._setup: Setup | None = None
         self._frame: npt.NDArray[Any] | None = None
+        self._statistics = RegionStatistics()
         super().opened()
 
     def learn(self) -> None:
-        """Ask what the camera can."""
-        self._known = self._driver.capabilities()
+        """Ask what the camera can; what computes on its frames is compiled now, not in a scan."""
+        super().learn()
+        if self.parameters.rois:
+            self._statistics.prepare(self._capabilities.dtype)
 
     def time_limits(self) -> tuple[float, float]:
         """The exposures that it can take."""
-        return self._capabilities.exposures
+        known: Capabilities = self._capabilities
+        return known.exposures
 
     def check_settings(self) -> None:
         """Binning, region and regions of interest must be possible."""
@@ -70,7 +69,8 @@ class CameraDevice(RegionDetectorDevice):
 
     def read_out_time(self) -> float:
         """Until the frame can be read."""
-        return self._capabilities.read_out
+        known: Capabilities = self._capabilities
+        return known.read_out
 
     def set_up(self, seconds: float) -> None:
         """Prepare the camera."""
@@ -80,6 +80,8 @@ class CameraDevice(RegionDetectorDevice):
                 f"{' and '.join(self._capabilities.triggers)} triggers"
             )
         setup = self._wanted(seconds)
+        if self.parameters.rois:
+            self._statistics.prepare(self._capabilities.dtype)
         self._driver.prepare(setup)
         self._setup = setup
 
@@ -96,11 +98,12 @@ class CameraDevice(RegionDetectorDevice):
 
     def evaluate(self, raw: Any, wanted: frozenset[str] | None) -> Measurement:
         """The frame's regions and the beam on it."""
-        numbers: dict[str, float] = {}
-        for name, roi in self.parameters.rois.items():
-            if wanted is None or any(f"{name}_{each}" in wanted for each in STATISTICS):
-                region = raw[roi.y : roi.y + roi.height, roi.x : roi.x + roi.width]
-                numbers |= {f"{name}_{each}": value for each, value in region_statistics(region).items()}
+        rois = {
+            name: roi
+            for name, roi in self.parameters.rois.items()
+            if wanted is None or any(f"{name}_{each}" in wanted for each in STATISTICS)
+        }
+        numbers = self._statistics(raw, rois) if rois else {}
         if self.parameters.beam_position and (wanted is None or not wanted.isdisjoint(NOWHERE)):
             numbers |= beam_position(raw)
         setup = self._setup
@@ -155,11 +158,6 @@ class CameraDevice(RegionDetectorDevice):
         """Rows of the next frame."""
         return self._wanted(1.0).shape[0]
 
-    @attribute(name=CameraAttribute.CAPABILITIES, dtype=str, events=False)
-    def capabilities(self) -> str:
-        """What the camera can, as JSON."""
-        return json.dumps(asdict(self._capabilities))
-
     @attribute(name=CameraAttribute.BINNING, dtype=int, events=False)
     def binning(self) -> int:
         """Side of the squares of pixels that are read as one."""
@@ -168,7 +166,8 @@ class CameraDevice(RegionDetectorDevice):
     @binning.setter
     def write_binning(self, value: int) -> None:
         """Set the binning."""
-        self._change("binning", int(value), self._wanted(1.0, binning=int(value)))
+        self._require_regions("binning", self._wanted(1.0, binning=int(value)))
+        self._change("binning", int(value))
 
     @attribute(name=CameraAttribute.READ_OUT_REGION, dtype=(int,), max_dim_x=4, unit="pixel", events=False)
     def read_out_region(self) -> list[int]:
@@ -183,7 +182,8 @@ class CameraDevice(RegionDetectorDevice):
             raise BadValue(
                 f"{self.label}: the read-out region is first column and row, number of columns and rows, not {region}"
             )
-        self._change("read_out_region", region, self._wanted(1.0, region=region))
+        self._require_regions("read-out region", self._wanted(1.0, region=region))
+        self._change("read_out_region", region)
 
     @attribute(name=CameraAttribute.BEAM_POSITION, dtype=bool, events=False)
     def beam_position_measured(self) -> bool:
@@ -193,15 +193,9 @@ class CameraDevice(RegionDetectorDevice):
     @beam_position_measured.setter
     def write_beam_position_measured(self, value: bool) -> None:
         """Say whether they are."""
-        self._change("beam_position", bool(value), None)
+        self._change("beam_position", bool(value))
 
     # -- tools
-
-    @property
-    def _capabilities(self) -> Capabilities:
-        if self._known is None:
-            raise NotReady(f"{self.label}: what the camera can is not known yet: {self.get_status()}")
-        return self._known
 
     def _change_regions(self, regions: Mapping[str, Any]) -> None:
         self._require_on_frame(regions)
@@ -221,19 +215,15 @@ class CameraDevice(RegionDetectorDevice):
                     f"{self.label}: the region {name} would not lie on the frame of {columns} x {rows} pixels"
                 )
 
-    def _change(self, key: str, value: Any, setup: Setup | None) -> None:
-        if self.in_scan:
-            raise Busy(f"{self.label}: takes part in a scan; change {key} after it")
-        if setup is not None:
-            rows, columns = setup.shape
-            for name, roi in self.parameters.rois.items():
-                if roi.x + roi.width > columns or roi.y + roi.height > rows:
-                    raise OutOfRange(
-                        f"{self.label}: with this {key} the frame has {columns} x {rows} pixels, and the region {name} "
-                        "would not lie on it; remove or change that first"
-                    )
-        self.change_settings({key: value})
-        self.settings_changed()
+    def _require_regions(self, key: str, setup: Setup) -> None:
+        """The regions of interest must lie on the frame that a changed setting gives."""
+        rows, columns = setup.shape
+        for name, roi in self.parameters.rois.items():
+            if roi.x + roi.width > columns or roi.y + roi.height > rows:
+                raise OutOfRange(
+                    f"{self.label}: with this {key} the frame has {columns} x {rows} pixels, and the region {name} "
+                    "would not lie on it; remove or change that first"
+                )
 
     def _wanted(self, exposure: float, *, binning: int | None = None, region: Sequence[int] | None = None) -> Setup:
         """How frames are taken by the settings, or with another binning or region.
@@ -265,7 +255,8 @@ class CameraDevice(RegionDetectorDevice):
         return Setup(exposure, side, (x, y, width, height))
 
     def _frame_bytes(self, rows: int, columns: int) -> int:
-        return rows * columns * np.dtype(self._capabilities.dtype).itemsize
+        known: Capabilities = self._capabilities
+        return rows * columns * np.dtype(known.dtype).itemsize
 
     def _image_channel(self, exposure: float, known: Capabilities) -> OwnChannel:
         setup = self._wanted(exposure)

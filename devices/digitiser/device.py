@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +15,7 @@ import tango
 from ronda.devices.acquisition import ScanStream
 from ronda.devices.detector import LATE_LIMIT, DetectorDevice
 from ronda.devices.device import attribute
-from ronda.devices.digitiser.contract import COUNT, FIRST, Capabilities, ChannelParameters, Digitiser
+from ronda.devices.digitiser.contract import COUNT, FIRST, ChannelParameters, Digitiser
 from ronda.devices.digitiser.flow import Flow
 from ronda.devices.digitiser.recorder import SampleRecorder, block_length, source, source_name
 from ronda.devices.digitiser.sums import Sums, Unwrapping
@@ -52,17 +50,12 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
 
     def opened(self) -> None:
         """Nothing is known about the digitiser yet."""
-        self._known: Capabilities | None = None
         self._flow: Flow | None = None
         self._former: Flow | None = None  # whose last samples were not saved in time
         self._wanted: int | None = None
         self._joining = ""
         self._lost = 0
         super().opened()
-
-    def learn(self) -> None:
-        """Ask what the digitiser can."""
-        self._known = self._driver.capabilities()
 
     def time_limits(self) -> tuple[float, float]:
         """From one sample on."""
@@ -258,24 +251,7 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
         flow = self._flow
         return self._lost if flow is None else flow.total.lost
 
-    @attribute(name=DigitiserAttribute.CAPABILITIES, dtype=str, events=False)
-    def capabilities(self) -> str:
-        """What the digitiser can, as JSON."""
-        return json.dumps(asdict(self._capabilities))
-
     # -- tools
-
-    @property
-    def _capabilities(self) -> Capabilities:
-        if self._known is None:
-            raise NotReady(f"{self.label}: what the digitiser can is not known yet: {self.get_status()}")
-        return self._known
-
-    def _change(self, key: str, value: Any) -> None:
-        if self.in_scan:
-            raise Busy(f"{self.label}: takes part in a scan; change {key} after it")
-        self.change_settings({key: value})
-        self.settings_changed()
 
     def _join(self, order: Order) -> None:
         self._joining = order.scan

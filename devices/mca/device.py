@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,7 +15,7 @@ from ronda.devices.device import attribute
 from ronda.devices.mca.contract import Capabilities, Mca, RoiParameters, Spectrum
 from ronda.devices.measurement import Measurement, OwnChannel
 from ronda.devices.regions import RegionDetectorDevice
-from ronda.framework.errors import Busy, HardwareFault, NotReady, OutOfRange
+from ronda.framework.errors import HardwareFault, OutOfRange
 from ronda.framework.tango.names import McaAttribute
 
 SPECTRUM = "spectrum"
@@ -41,17 +39,13 @@ class McaDevice(RegionDetectorDevice):
 
     def opened(self) -> None:
         """Nothing is known about the analyser yet."""
-        self._known: Capabilities | None = None
         self._counts: npt.NDArray[Any] | None = None
         super().opened()
 
-    def learn(self) -> None:
-        """Ask what the analyser can."""
-        self._known = self._driver.capabilities()
-
     def time_limits(self) -> tuple[float, float]:
         """The presets that it takes."""
-        return self._capabilities.times
+        known: Capabilities = self._capabilities
+        return known.times
 
     def check_settings(self) -> None:
         """The preset and all regions must be possible."""
@@ -180,24 +174,7 @@ class McaDevice(RegionDetectorDevice):
         """Say which it is."""
         self._change("preset", value)
 
-    @attribute(name=McaAttribute.CAPABILITIES, dtype=str, events=False)
-    def capabilities(self) -> str:
-        """What the analyser can, as JSON."""
-        return json.dumps(asdict(self._capabilities))
-
     # -- tools
-
-    @property
-    def _capabilities(self) -> Capabilities:
-        if self._known is None:
-            raise NotReady(f"{self.label}: what the analyser can is not known yet: {self.get_status()}")
-        return self._known
-
-    def _change(self, key: str, value: Any) -> None:
-        if self.in_scan:
-            raise Busy(f"{self.label}: takes part in a scan; change {key} after it")
-        self.change_settings({key: value})
-        self.settings_changed()
 
     def _energies(self) -> npt.NDArray[np.float64]:
         channels = np.arange(self._capabilities.channels, dtype=np.float64)

@@ -234,6 +234,7 @@ class DetectorAttribute(StrEnum):
     ELAPSED_TIME = "ElapsedTime"
     COUNTER_NAMES = "CounterNames"
     COUNTER_VALUES = "CounterValues"
+    CAPABILITIES = "Capabilities"
 
 
 class DetectorCommand(StrEnum):
@@ -267,7 +268,6 @@ class CameraAttribute(StrEnum):
     BINNING = "Binning"
     READ_OUT_REGION = "ReadOutRegion"
     BEAM_POSITION = "BeamPosition"
-    CAPABILITIES = "Capabilities"
 
 
 class McaAttribute(StrEnum):
@@ -277,7 +277,6 @@ class McaAttribute(StrEnum):
     ENERGIES = "Energies"
     CALIBRATION = "Calibration"
     PRESET = "Preset"
-    CAPABILITIES = "Capabilities"
 
 
 class DigitiserAttribute(StrEnum):
@@ -286,7 +285,6 @@ class DigitiserAttribute(StrEnum):
     SAMPLE_RATE = "SampleRate"
     RECORD = "Record"
     LOST_SAMPLES = "LostSamples"
-    CAPABILITIES = "Capabilities"
 
 
 class AcquisitionAttribute(StrEnum):
