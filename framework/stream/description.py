@@ -37,6 +37,13 @@ EACH_POINT = "each_point"
 """Attribute of a device: it has one entry for each point of its sub-scan. When the scan has ended, those that have
 fewer than others (one has failed, or the scan was stopped) are shown, and saved, with fill values behind."""
 
+DERIVED = "derived"
+"""Attribute of a device whose points are computed from those of others, by analysis: how, as JSON. It is sealed on its
+own, also after the scan has ended, and nobody waits for it before."""
+
+IN_STEP_WITH = "in_step_with"
+"""Attribute of a derived device: the sub-scan whose points its own belong to, with the same indices."""
+
 LARGEST_POINT = 1 << 20
 """Bytes that one point of a device may send through Redis; anything larger goes by reference."""
 
@@ -149,6 +156,16 @@ class Device:
     def subscan(self) -> int:
         """The sub-scan that it measures in: 1 for the scan itself."""
         return int(self.attributes.get(SUBSCAN, 1))
+
+    @property
+    def derived(self) -> bool:
+        """Whether its points are computed from those of others."""
+        return DERIVED in self.attributes
+
+    @property
+    def points_of(self) -> int:
+        """The sub-scan whose indices its points have: its own, except for results of points of another one."""
+        return int(self.attributes.get(IN_STEP_WITH, self.subscan))
 
 
 @dataclass(frozen=True)
