@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import json
 import os
 import queue
 import re
@@ -28,7 +27,7 @@ from ronda.devices.stored import StoredProperties
 from ronda.framework.config.beamline import NAME_PATTERN
 from ronda.framework.errors import ConfigurationError, RondaError, ServiceFailed
 from ronda.framework.host.entries import server_name
-from ronda.framework.host.process import READY
+from ronda.framework.host.process import report
 from ronda.framework.turns import take_short_turns
 
 HALT_LIMIT = 2.0
@@ -232,14 +231,6 @@ def finish(process: Process, why: str) -> None:
     with contextlib.suppress(tango.DevFailed):
         tango.Util.instance().unregister_server()
     _end("ended")
-
-
-def report(message: dict[str, Any]) -> None:
-    """Tell who started us over the pipe that it gave us; without one, the log has it already."""
-    descriptor = os.environ.get(READY)
-    if descriptor is not None:
-        with os.fdopen(int(descriptor), "w") as pipe:
-            pipe.write(json.dumps(message) + "\n")
 
 
 def _run_tango(

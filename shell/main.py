@@ -60,7 +60,10 @@ COMMANDS: dict[str, Command | Group] = {
     "demo": Command(
         "demo:demo", "Bring up the demo beamline, open a prompt or run code there, and take it down at the end."
     ),
-    "view": Command("view:view", "Serve the live view of a running beamline as a web page, until Ctrl-C."),
+    "view": Command(
+        "view:view",
+        "Show where the live view of a running beamline is; serve it until Ctrl-C if the beamline does not.",
+    ),
     "scans": Group(
         "List the scans in memory, show one of them, follow what happens.",
         {

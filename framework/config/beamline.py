@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from ronda.framework.config.kinds import DeviceParameters, TangoDevice
 from ronda.framework.config.parameters import Parameters, SecretString, parameter, reference
+from ronda.framework.config.view import ViewParameters
 
 FORMAT_VERSION = 1
 """Version of the YAML format that this release writes and understands."""
@@ -71,6 +72,7 @@ class BeamlineParameters(Parameters):
         "The computers of the beamline; without any, everything runs on the one where `ronda up` is typed",
         default_factory=dict,
     )
+    view: ViewParameters | None = parameter("The live view, a web page that `ronda up` serves; none if absent", None)
 
 
 class RestartParameters(Parameters):

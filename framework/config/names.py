@@ -18,8 +18,8 @@ RESERVED_BEAMLINES = ("dserver", "sys", "tango")
 """Domains that Tango's own devices use."""
 
 
-RESERVED_SERVERS = ("agent", "keeper", "redis", "simulators")
-"""Processes that every beamline has."""
+RESERVED_SERVERS = ("agent", "keeper", "redis", "simulators", "view")
+"""Processes that a beamline has beside its servers."""
 
 
 def check_names(
@@ -44,7 +44,7 @@ def check_names(
             taken[name.lower()] = (name, location)
     for name, section in servers.items():
         if name.lower() in RESERVED_SERVERS:
-            what = f"the name {name!r} is that of a process that every beamline has"
+            what = f"the name {name!r} is that of a process that a beamline has beside its servers"
             problems.append(Problem(section.location(key=True), name, what, "choose another one"))
     for name, section in others:
         spelling = _spelling(name, section.location(key=True))

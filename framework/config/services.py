@@ -1,14 +1,15 @@
-"""Checking where Redis and the Tango database are, and which host runs them."""
+"""Checking where Redis, the Tango database and the live view are, and which host runs them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from urllib.parse import parse_qs, urlsplit
 
 from ronda.framework.config.beamline import BeamlineParameters, HostParameters
 from ronda.framework.config.problems import Problem, listed
 from ronda.framework.config.source import Section
+from ronda.framework.config.view import EVERYWHERE, ViewParameters
 from ronda.framework.config.words import show
 
 HOST_PATTERN = r"[a-zA-Z][a-zA-Z0-9_-]*"
@@ -34,6 +35,8 @@ def check_services(section: Section, parameters: BeamlineParameters | None) -> l
             what = f"the name {name!r} is not allowed"
             allowed = "names of hosts begin with a letter and hold letters, digits, - and _"
             problems.append(Problem(section.location(("hosts", name), key=True), name, what, allowed))
+    if parameters is not None and parameters.view is not None:
+        problems += _check_view(section, parameters.view, parameters.hosts)
     if parameters is not None and len(parameters.hosts) > 1:
         problems += _check_several_hosts(section, parameters)
     return problems
@@ -87,3 +90,24 @@ def _check_redis_url(section: Section) -> Iterator[Problem]:
     elif parts.scheme not in _SCHEMES or not complete:
         what = "services.redis.url is " + (show(url) if "@" not in url else "not of the right form")
         yield Problem(place, "beamline", what, "must be redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH")
+
+
+def _check_view(section: Section, view: ViewParameters, hosts: Collection[str]) -> Iterator[Problem]:
+    """Check what no key tells alone; `hosts` are the names that the section gives to hosts."""
+
+    def problem(key: str, what: str, allowed: str) -> Problem:
+        return Problem(section.location(("view", key)), "beamline", what, allowed)
+
+    if view.host is not None and view.host not in hosts:
+        allowed = f"must be {listed(map(repr, hosts), 'or')}" if hosts else "remove it: the beamline has no 'hosts'"
+        yield problem("host", f"view.host is {view.host!r}", allowed)
+    if len(hosts) > 1 and view.host is None:
+        yield problem("host", "view.host is missing", "must be given where there are several hosts")
+    if len(hosts) > 1 and view.port is None:
+        yield problem("port", "view.port is missing", "must be given where there are several hosts: all must know it")
+    if view.address in EVERYWHERE and not view.names:
+        allowed = "must be given where the page is served on all interfaces: by which names it is reached"
+        yield problem("names", "view.names is missing", allowed)
+    if (view.certificate is None) != (view.key is None):
+        given, missing = ("certificate", "key") if view.key is None else ("key", "certificate")
+        yield problem(given, f"view.{given} is given without view.{missing}", "TLS needs both")

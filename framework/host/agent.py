@@ -16,7 +16,7 @@ from ronda.framework.errors import RondaError, ServiceFailed
 from ronda.framework.host.housekeeping import Housekeeping
 from ronda.framework.host.layout import Layout, make_layout
 from ronda.framework.host.managed import Managed, ProcessPlan
-from ronda.framework.host.names import AGENT, HEARTBEAT, KEEPER, SIMULATORS, TANGO_DATABASE
+from ronda.framework.host.names import AGENT, HEARTBEAT, KEEPER, SIMULATORS, TANGO_DATABASE, VIEW
 from ronda.framework.host.process import Identity, identify, marked
 from ronda.framework.host.report import Report
 from ronda.framework.host.rings import sweep_rings
@@ -96,6 +96,7 @@ class Agent:
             self._changed()
             self._report.done()
             self.log.info("ready")
+            self._begin_view()
             self._start_guard()
             self._supervisor.run(lambda: bool(self._stopping))
         if error:
@@ -178,6 +179,7 @@ class Agent:
             *layout.service_plans(),
             *([simulators] if simulators else []),
             *(layout.server_plan(server) for server in layout.servers()),
+            *([view] if (view := layout.view_plan()) else []),
         ]
         self._order = [plan.name for plan in plans]
         return plans
@@ -202,7 +204,7 @@ class Agent:
             if process.status.pid and process.identity is None:
                 process.missing(counted=not self._first)
             process.held = plan.kind == "server" and plan.name not in self._adopted
-            if plan.name not in self._unwanted:
+            if plan.name not in self._unwanted and plan.name != VIEW:
                 process.want(True)
         self._supervisor.turn()
         # the Tango library takes long to load: the services are coming up meanwhile
@@ -224,6 +226,12 @@ class Agent:
         servers = [name for name in self._server_names() if name not in self._adopted]
         self._registrar.begin(servers, after=self._face_ready)
         self._until(lambda: enough(self._complete))
+
+    def _begin_view(self) -> None:
+        """Start the live view when all else runs: nothing waits for it, and nothing fails because of it."""
+        process = self.processes.get(VIEW)
+        if process is not None and VIEW not in self._unwanted:
+            process.want(True)
 
     def _complete(self) -> bool:
         registered = self._registrar is not None and self._registrar.done
@@ -371,6 +379,7 @@ class Agent:
     def status(self) -> HostStatus:
         """The state of everything on this host."""
         layout = self.layout
+        view = layout.beamline.parameters.view
         return HostStatus(
             layout.beamline.name,
             layout.host,
@@ -383,6 +392,8 @@ class Agent:
             self._ready,
             [self._own, *(self.processes[name].status for name in self._order if name in self.processes)],
             {name: layout.agent_name(name) for name in layout.beamline.hosts if name != layout.host},
+            layout.view_address(),
+            view is not None and view.open_to_look,
         )
 
     def _changed(self) -> None:
@@ -413,7 +424,7 @@ class Agent:
         self._changed()
         services = [plan.name for plan in self.layout.service_plans() if plan.name != TANGO_DATABASE]
         processes = self._supervisor.processes
-        servers = [name for name, process in processes.items() if process.plan.kind == "server"]
+        servers = [name for name, process in processes.items() if process.plan.kind in ("server", VIEW)]
         self._supervisor.stop_all(20.0, [servers])
         sweep_rings(self.layout.redis, os.environ)
         self._supervisor.stop_all(10.0, [[SIMULATORS, *services]])

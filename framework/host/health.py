@@ -87,6 +87,32 @@ def ask_line(address: str, port: int) -> Ask:
     return ask
 
 
+def ask_page(address: str, port: int, *, secure: bool) -> Ask:
+    """A sign of life from a web server, under a name that every one of ours has: any answer counts.
+
+    Args:
+        secure: whether it speaks TLS. Whose certificate it is does not matter: nothing is told and nothing believed.
+    """
+    import http.client
+    import ssl
+
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - compared, not bound
+
+    def ask() -> None:
+        if secure:
+            context = ssl._create_unverified_context()  # noqa: S323, SLF001 - the library's only name for it
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, port, timeout=LINE_TIME, context=context
+            )
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=LINE_TIME)
+        with contextlib.closing(connection):
+            connection.request("HEAD", "/", headers={"Host": "localhost"})
+            connection.getresponse()
+
+    return ask
+
+
 def ask_tango(tango_host: str, device: str) -> Ask:
     """A sign of life from a Tango server, through one of its devices.
 

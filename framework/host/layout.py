@@ -16,11 +16,12 @@ from ronda.framework.config.beamline import (
     Server,
     SimulatorsParameters,
 )
+from ronda.framework.config.view import ViewParameters
 from ronda.framework.errors import ConfigurationError
 from ronda.framework.host.entries import Wanted, server_name
-from ronda.framework.host.health import Ask, ask_line, ask_redis, ask_tango, ask_tango_database
+from ronda.framework.host.health import Ask, ask_line, ask_page, ask_redis, ask_tango, ask_tango_database
 from ronda.framework.host.managed import ProcessPlan
-from ronda.framework.host.names import AGENT, HOST_FAMILY, REDIS, SIMULATORS, TANGO_DATABASE
+from ronda.framework.host.names import AGENT, HOST_FAMILY, REDIS, SIMULATORS, TANGO_DATABASE, VIEW
 from ronda.framework.host.process import Launch
 from ronda.framework.services import redis as redis_service
 from ronda.framework.services import tango_database
@@ -153,6 +154,37 @@ class Layout:
             before=lambda: require_free(address, port, f"server {server.name}"),
         )
 
+    def view_plan(self) -> ProcessPlan | None:
+        """The live view, if it is served here. It needs no server: whatever there is, is shown."""
+        view = view_on(self.beamline, self.host)
+        if view is None:
+            return None
+        port = self.view_port()
+        command = [sys.executable, "-m", "ronda.shell.view", str(self.folders.state)]
+        command += ["--address", view.address, "--port", str(port), *(f"--name={name}" for name in view.names)]
+        if view.certificate is not None and view.key is not None:
+            folder = self.folders.config
+            command += ["--certificate", str(folder / view.certificate), "--key", str(folder / view.key)]
+        if view.token:
+            command += ["--token"]
+        return ProcessPlan(
+            Launch(VIEW, command, self.environment()),
+            "view",
+            needs=self.services(),
+            restart=RestartParameters(),
+            ask=lambda: ask_page(view.address, port, secure=view.certificate is not None),
+        )
+
+    def view_port(self) -> int:
+        """Where the live view listens: as configured, or the port that is kept for it."""
+        view = self.beamline.parameters.view
+        return view.port if view is not None and view.port is not None else self.ports.port(VIEW)
+
+    def view_address(self) -> str:
+        """The address of the live view's page, without token, wherever it is served; empty if it is not."""
+        view = self.beamline.parameters.view
+        return "" if view is None else view.url(self.view_port())
+
     def _redis_plan(self) -> ProcessPlan:
         def ask() -> Ask:
             return ask_redis(self.redis.connect(os.environ))
@@ -242,6 +274,12 @@ def simulators_on(beamline: Beamline, host: str) -> SimulatorsParameters | None:
     if simulators is None or not simulators.instruments or (simulators.host or host) != host:
         return None
     return simulators
+
+
+def view_on(beamline: Beamline, host: str) -> ViewParameters | None:
+    """The live view that a host serves; None if it serves none."""
+    view = beamline.parameters.view
+    return None if view is None or (view.host or host) != host else view
 
 
 def choose_host(beamline: Beamline, wanted: str | None, names: list[str]) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 REDIS, TANGO_DATABASE, SIMULATORS, AGENT, KEEPER = "redis", "tango-database", "simulators", "agent", "keeper"
-"""Names of the processes that are not device servers; no server may be called so."""
+"""Names of the processes that every beamline may have; no server may be called so."""
+
+VIEW = "view"
+"""Name of the live view's process, likewise; and what its port is kept for."""
 
 HEARTBEAT = "heartbeat"
 """File in the state folder that the agent touches every second; it removes it when it ends in order."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from ronda.framework.config.beamline import Beamline, Server
 from ronda.framework.host.entries import Registered, Wanted, server_name
-from ronda.framework.host.layout import Layout, servers_on, simulators_on
-from ronda.framework.host.names import REDIS, SIMULATORS, TANGO_DATABASE
+from ronda.framework.host.layout import Layout, servers_on, simulators_on, view_on
+from ronda.framework.host.names import REDIS, SIMULATORS, TANGO_DATABASE, VIEW
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Plan:
     """What `apply` would do on one host.
 
     Attributes:
-        start: servers to start, with the number of their devices; the simulators with that of their instruments.
+        start: servers to start, with the number of their devices; the simulators with that of their instruments, the
+            live view with 0.
         stop: servers to stop, because they are no longer configured here.
         restart: processes that must restart, with the reasons.
         live: changes that running devices take at once.
@@ -94,6 +95,7 @@ def make_plan(layout: Layout, registered: dict[str, Registered], applied: Beamli
     if applied is not None:
         plan.stop = [name for name in ran if name not in servers_on(beamline, layout.host)]
         _compare_simulators(layout, applied, plan)
+        _compare_view(layout, applied, plan)
         _compare_services(layout, applied, plan)
         _compare_sessions(beamline, applied, plan)
     _find_kept(layout, registered, plan)
@@ -146,6 +148,18 @@ def _compare_simulators(layout: Layout, applied: Beamline, plan: Plan) -> None:
         plan.start[SIMULATORS] = len(after.instruments)
     elif before != after:
         plan.restart[SIMULATORS] = ["the simulated instruments are configured otherwise"]
+
+
+def _compare_view(layout: Layout, applied: Beamline, plan: Plan) -> None:
+    before, after = view_on(applied, layout.host), view_on(layout.beamline, layout.host)
+    if after is None:
+        plan.stop += [VIEW] if before is not None else []
+    elif before is None:
+        plan.start[VIEW] = 0
+    elif before != after:
+        plan.restart[VIEW] = ["the live view is configured otherwise"]
+    elif plan.start or plan.stop or plan.restart:
+        plan.restart[VIEW] = ["its pages show the devices that there were when it began"]
 
 
 def _compare_sessions(beamline: Beamline, applied: Beamline, plan: Plan) -> None:

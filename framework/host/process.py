@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ronda.framework.errors import ServiceFailed
 from ronda.framework.host.logs import rotate
@@ -156,6 +158,14 @@ class Started:
     identity: Identity
     ready_pipe: int | None
     log_offset: int
+
+
+def report(message: dict[str, Any]) -> None:
+    """Tell who started us over the pipe that it gave us; without one, the log has it already."""
+    descriptor = os.environ.get(READY)
+    if descriptor is not None:
+        with os.fdopen(int(descriptor), "w") as pipe:
+            pipe.write(json.dumps(message) + "\n")
 
 
 def start(launch: Launch, state_folder: Path, log: Path, keep: tuple[int, ...] = ()) -> Started:

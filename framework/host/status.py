@@ -83,6 +83,8 @@ class HostStatus:
         ready: whether everything was brought up.
         processes: the agent and all that it supervises.
         other_agents: Tango names of the agents of the other hosts, by host.
+        view: address of the live view's page, without token; empty if no host serves it.
+        view_open: whether it can be looked at without a token.
     """
 
     beamline: str
@@ -96,6 +98,8 @@ class HostStatus:
     ready: bool
     processes: list[ProcessStatus]
     other_agents: dict[str, str] = field(default_factory=dict)
+    view: str = ""
+    view_open: bool = False
 
     def write(self, file: Path) -> None:
         """Replace the status file at once, so that a reader never sees half of it."""

@@ -74,7 +74,7 @@ def apply(
 def show(console: Console, made: Plan) -> None:
     """Print a plan."""
     for name, count in made.start.items():
-        console.print(f"start    {name} ({count} devices)", markup=False)
+        console.print(f"start    {name}" + (f" ({count} devices)" if count else ""), markup=False)
     for name in made.stop:
         console.print(f"stop     {name}", markup=False)
     for name, reasons in made.restart.items():

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from ronda.framework.host import control
 from ronda.framework.host.names import TANGO_DATABASE
+from ronda.framework.host.status import HostStatus
 
 Folder = Annotated[Path, typer.Argument(help="Folder of the beamline's YAML files", show_default=False)]
 Which = Annotated[
@@ -53,6 +54,7 @@ def up(
         console.print(f"beamline {beamline.name} is up: {devices} devices in {servers} servers", markup=False)
         if control.configuration_differs(beamline, layout.folders.applied):
             console.print("the YAML files changed since they were applied: see `ronda config plan`", markup=False)
+        tell_of_view(status, state, console)
         if detach:
             return
         console.print(f"TANGO_HOST={status.tango_host}; Ctrl-C stops everything", markup=False)
@@ -63,6 +65,15 @@ def up(
             signal.signal(number, signal.SIG_IGN)
         control.take_down(state, lambda line: console.print(f"  {line}", markup=False))
         console.print(f"beamline {beamline.name} is down", markup=False)
+
+
+def tell_of_view(status: HostStatus, state: Path, console: Console) -> None:
+    """Say where the live view is, if there is one."""
+    from ronda.shell.view.addresses import addresses
+
+    served = addresses(status, state)
+    if served is not None:
+        console.print(f"live view at {served.look}; `ronda view` shows the address to operate", markup=False)
 
 
 def down(which: Annotated[str | None, typer.Argument(metavar="[BEAMLINE]", help="Its name or folder")] = None) -> None:

@@ -59,6 +59,18 @@ def shell(
     raise typer.Exit(work(*_chosen(which, session), code, file, traceback=wants_traceback(context), hears=hears))
 
 
+def _page(running: Running) -> str:
+    """The address of the live view; empty if there is none, or nobody may know it."""
+    from ronda.framework.errors import RondaError
+    from ronda.shell.view.addresses import addresses
+
+    try:
+        found = addresses(running.status, running.state)
+    except RondaError:
+        return ""
+    return found.look if found is not None else ""
+
+
 def _attach(which: str, *, types: bool) -> int:
     from ronda.framework.door.place import place
     from ronda.shell.doors.attaching import attach
@@ -130,7 +142,16 @@ def work(
     chosen = work_session(beamline, session) if session else WorkSession()
     folder = Path(running.status.config)
     journal = Journal(beamline, chosen.name, user_name(), lambda text: errors.print(text, style="red", markup=False))
-    place = ShellSession(beamline, console, errors, traceback=traceback, folder=folder, work=chosen, journal=journal)
+    place = ShellSession(
+        beamline,
+        console,
+        errors,
+        traceback=traceback,
+        folder=folder,
+        work=chosen,
+        journal=journal,
+        page=_page(running),
+    )
     try:
         if code is not None:
             return place.run(code)

@@ -24,7 +24,7 @@ PATIENCE = 1.0
 """Seconds that the first screen waits for devices."""
 
 
-def tell_first(shown: SessionObjects, policy: DataPolicy, console: Console, control: str = "") -> None:
+def tell_first(shown: SessionObjects, policy: DataPolicy, console: Console, control: str = "", page: str = "") -> None:
     """Print the first screen; no device that hangs holds it up.
 
     Args:
@@ -32,6 +32,7 @@ def tell_first(shown: SessionObjects, policy: DataPolicy, console: Console, cont
         policy: where data go.
         console: where it is printed.
         control: who has control of the session; empty where nobody shares one.
+        page: address of the live view; empty where there is none.
     """
     devices = [one for one in shown.objects.values() if not isinstance(one, Counter)]
     asked = begin_all([_state_of(one) for one in devices])
@@ -43,6 +44,8 @@ def tell_first(shown: SessionObjects, policy: DataPolicy, console: Console, cont
     session = f", session {shown.session.name}" if shown.session.name else ""
     _print(console, f"beamline {shown.beamline.name}{session}: {axes} axes, {counters} counters; user {user}")
     _print(console, f"data go to {folder}")
+    if page:
+        _print(console, f"live view at {page}")
     if control:
         _print(console, control)
     answered = [(device.name, _trouble(one.value)) for device, one in zip(devices, asked, strict=True) if one.ready()]

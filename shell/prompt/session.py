@@ -75,6 +75,7 @@ class ShellSession:
         folder: of the beamline's YAML files, where its own scans and the scripts of sessions are; None for none.
         work: which of the beamline's objects are there, and what runs first.
         journal: is told what is typed, and what went wrong.
+        page: address of the live view; empty for none.
     """
 
     def __init__(
@@ -87,12 +88,14 @@ class ShellSession:
         folder: Path | None = None,
         work: WorkSession = EVERYTHING,
         journal: Journal | None = None,
+        page: str = "",
     ) -> None:
         self.beamline = beamline
         self._console = console
         self._errors = errors
         self._shown = shown = SessionObjects(beamline, work)
         self._folder = folder
+        self._page = page
         self._scans = ScanCommands(beamline, console, work.name)
         self._steering = SteeringCommands(self._scans.scans, console)
         self._motion = MotionCommands(console, lambda: self._scans.scans.dry)
@@ -198,7 +201,7 @@ class ShellSession:
         reader = Reader(name, history, names, self._typing.preferences, state.line)
         self._typing.earlier = reader.earlier
         self._scans.take_keys(reader.keep)
-        self._do_first(lambda: tell_first(self._shown, self._data, self._console, self._whose()))
+        self._do_first(lambda: tell_first(self._shown, self._data, self._console, self._whose(), self._page))
         reader.typed = self._control.touch
         with self._control.at_work():
             self._set_up()

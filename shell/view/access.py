@@ -17,10 +17,8 @@ from enum import IntEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ronda.framework.config.view import LOOPBACK
 from ronda.framework.errors import ServiceFailed
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]", "::1"})
-"""Names under which this machine reaches itself."""
 
 FILE = "view-tokens"
 """The file of tokens, in the folder of state: a line `ROLE TOKEN` for each."""

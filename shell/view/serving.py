@@ -11,8 +11,9 @@ from pathlib import Path
 import uvicorn
 
 from ronda.framework.clients.beamline import Beamline
+from ronda.framework.config.view import EVERYWHERE, LOOPBACK, page_url
 from ronda.framework.errors import NotAllowed, ServiceFailed
-from ronda.shell.view.access import LOOPBACK, Access, bracketed, keep_tokens
+from ronda.shell.view.access import Access, keep_tokens
 from ronda.shell.view.app import make_app
 from ronda.shell.view.axes import Axes
 from ronda.shell.view.following import Following
@@ -33,6 +34,7 @@ class Place:
         port: TCP port.
         names: further names under which it is reached, `beamline7.facility.org`.
         certificate, key: files in PEM format for TLS; None for none.
+        token: whether looking needs a token on this machine too.
     """
 
     address: str = "127.0.0.1"
@@ -40,17 +42,22 @@ class Place:
     names: tuple[str, ...] = ()
     certificate: Path | None = None
     key: Path | None = None
+    token: bool = False
 
     @property
     def local(self) -> bool:
         """Whether only this machine reaches it."""
         return self.address in LOOPBACK
 
+    @property
+    def open_to_look(self) -> bool:
+        """Whether looking needs no token."""
+        return self.local and not self.token
+
     def url(self, token: str = "") -> str:
         """The address of the page, with a token behind the `#`, which browsers do not send."""
-        scheme = "http" if self.certificate is None else "https"
-        host = next(iter(self.names), self.address)
-        return f"{scheme}://{bracketed(host)}:{self.port}/" + (f"#{token}" if token else "")
+        plain = page_url(next(iter(self.names), self.address), self.port, secure=self.certificate is not None)
+        return plain + (f"#{token}" if token else "")
 
 
 def serve(beamline: Beamline, state: Path, place: Place, ready: Callable[[Place, Access], None]) -> None:
@@ -65,13 +72,13 @@ def serve(beamline: Beamline, state: Path, place: Place, ready: Callable[[Place,
         ServiceFailed: the port is in use, the certificate cannot be read, or Redis does not answer.
         NotAllowed: others could reach it and everything would be readable on the way.
     """
-    if place.address in ("0.0.0.0", "::") and not place.names:  # noqa: S104 - told, not bound
+    if place.address in EVERYWHERE and not place.names:
         raise NotAllowed(
             f"live view: who listens on {place.address} must say by which names it is reached; give --name"
         )
     if (place.certificate is None) != (place.key is None):
         raise NotAllowed("live view: TLS needs both a certificate and its key")
-    access = Access(keep_tokens(state), {*LOOPBACK, place.address, *place.names}, open_to_look=place.local)
+    access = Access(keep_tokens(state), {*LOOPBACK, place.address, *place.names}, open_to_look=place.open_to_look)
     following, axes = Following(beamline.stream), Axes(beamline)
     with _listening(place) as listener:
         bound = replace(place, port=listener.getsockname()[1])

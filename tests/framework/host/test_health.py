@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from ronda.framework.config.beamline import Beamline, RedisParameters
 from ronda.framework.errors import CommunicationFailed
 from ronda.framework.host import health
-from ronda.framework.host.health import ask_line, ask_redis, ask_tango, ask_tango_database
+from ronda.framework.host.health import ask_line, ask_page, ask_redis, ask_tango, ask_tango_database
 from ronda.framework.host.layout import Layout
 from ronda.framework.services.ports import Ports
 from ronda.framework.services.redis import RedisAccess, server_command
@@ -34,6 +36,24 @@ def redis_server(
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_page_shows_life_by_any_answer() -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self.send_error(500)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        ask = ask_page("0.0.0.0", server.server_port, secure=False)
+        ask()
+        thread.join()
+    with pytest.raises(ConnectionRefusedError):
+        ask()
 
 
 def test_redis_that_is_not_there_does_not_answer(redis_server: tuple[RedisAccess, subprocess.Popen[bytes]]) -> None:

@@ -118,6 +118,28 @@ def test_a_start_whose_port_is_taken_is_refused(beamline: MakeBeamline, axis: Ax
         plan.before()
 
 
+def test_the_live_view_is_served_where_and_as_it_is_configured(beamline: MakeBeamline, layout: MakeLayout) -> None:
+    assert layout(beamline()).view_plan() is None
+    alone = layout(beamline(view={}))
+    plan = alone.view_plan()
+    assert plan is not None
+    assert plan.needs == ["redis", "tango-database"]
+    assert plan.ask is not None
+    assert callable(plan.ask())
+    assert alone.view_address() == f"http://127.0.0.1:{alone.ports.port('view')}/"
+    services = {"tango": {"port": 20500}, "redis": {"url": "redis://127.0.0.1:6379"}}
+    view = {"host": "right", "address": "0.0.0.0", "port": 8443, "names": ["b7.org"], "certificate": "c", "key": "/k/k"}
+    both = beamline(hosts=TWO, services=services, view=view)
+    left, right = layout(both, "left"), layout(both, "right")
+    assert left.view_plan() is None
+    assert left.view_address() == right.view_address() == "https://b7.org:8443/"
+    plan = right.view_plan()
+    assert plan is not None
+    told = " ".join(plan.launch.command)
+    assert f"--certificate {right.folders.config}/c --key /k/k" in told
+    assert "--address 0.0.0.0 --port 8443 --name=b7.org" in told
+
+
 def test_redis_starts_although_somebody_cleaned_up_its_folder(beamline: MakeBeamline, layout: MakeLayout) -> None:
     made = layout(beamline())
     made.folders.remove_run()

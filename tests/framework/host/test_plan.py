@@ -73,6 +73,17 @@ def test_another_key_restarts_its_server_alone(beamline: MakeBeamline, axis: Axi
     assert [str(change) for change in plan.live] == ["samx.velocity: 2.0 → 3.0"]
 
 
+def test_the_live_view_begins_ends_and_begins_anew(beamline: MakeBeamline, axis: Axis, compare: Compare) -> None:
+    without, with_one = beamline({"motors": [axis("samx")]}), beamline({"motors": [axis("samx")]}, view={})
+    assert compare(without, with_one).start == {"view": 0}
+    assert compare(with_one, without).stop == ["view"]
+    assert compare(with_one, with_one).empty
+    elsewhere = beamline({"motors": [axis("samx")]}, view={"port": 8000})
+    assert compare(with_one, elsewhere).restart == {"view": ["the live view is configured otherwise"]}
+    more = beamline({"motors": [axis("samx")], "others": [axis("rot")]}, view={})
+    assert compare(with_one, more).restart.keys() == {"view"}  # whose pages shall show the new axis
+
+
 def test_a_key_that_comes_or_goes_is_a_change(beamline: MakeBeamline, axis: Axis, compare: Compare) -> None:
     plan = compare(beamline({"motors": [axis("samx", a=1)]}), beamline({"motors": [axis("samx", b=2)]}))
     assert plan.restart == {"motors": ["samx.a: 1 → None", "samx.b: None → 2"]}
