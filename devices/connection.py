@@ -98,18 +98,19 @@ class LineConnection:
         """
         return self.ask(lines, lambda replies: len(replies) < len(lines))
 
-    def ask(self, lines: Sequence[str], more: Callable[[list[str]], bool]) -> list[str]:
+    def ask(self, lines: Sequence[str], more: Callable[[list[str]], bool], block: bytes = b"") -> list[str]:
         """Send several lines in one go and return all that answers, where an answer may have several lines.
 
         Args:
             lines: what to send.
             more: told the lines that have come (at least one), whether another is to come.
+            block: bytes as they are, sent right behind the lines.
 
         Raises:
             as `query`.
         """
         line = "; ".join(lines)
-        return self._talk(line, lambda connected: self._exchange(connected, lines, line, more))
+        return self._talk(line, lambda connected: self._exchange(connected, lines, line, more, block))
 
     def fetch(self, line: str, length: Callable[[str], int]) -> tuple[str, bytearray]:
         """Send a line that is answered by a line and, right behind it, bytes as they are, such as an image.
@@ -188,7 +189,12 @@ class LineConnection:
             raise TimeoutError
 
     def _exchange(
-        self, connection: socket.socket, lines: Sequence[str], line: str, more: Callable[[list[str]], bool]
+        self,
+        connection: socket.socket,
+        lines: Sequence[str],
+        line: str,
+        more: Callable[[list[str]], bool],
+        block: bytes,
     ) -> list[str]:
         with contextlib.suppress(BlockingIOError):
             unasked = connection.recv(200)
@@ -198,7 +204,8 @@ class LineConnection:
                 else f"{self._who} sent {unasked!r} before it was asked {_short(line)}"
             )
         deadline = time.monotonic() + self._timeout
-        self._send(connection, b"".join(each.encode(self._encoding) + self._ending for each in lines), deadline)
+        message = b"".join(each.encode(self._encoding) + self._ending for each in lines)
+        self._send(connection, message + block, deadline)
         replies: list[str] = []
         received, size = b"", 0
         while True:

@@ -13,6 +13,7 @@ from ronda.framework.errors import HardwareFault
 from ronda.framework.scan.latches import (
     BOUNDS,
     COUNTS,
+    JITTER_OF_TRIGGERS,
     LINE,
     TIME,
     emitted_channels,
@@ -21,7 +22,7 @@ from ronda.framework.scan.latches import (
     valid_name,
 )
 from ronda.framework.scan.orders import Order, Progress
-from ronda.framework.scan.trigger_match import TOLERANCE, Matching
+from ronda.framework.scan.trigger_match import JITTER, TOLERANCE, Matching
 from ronda.framework.stream.answers import NeverWillBe
 
 if TYPE_CHECKING:
@@ -67,6 +68,8 @@ class GatedParticipation(Participation):
         self._matching_out = scan.publisher(matching_name(device.label), wait=None, on_held=self._held)
         self._names = [channel.name for channel in scan.description.device(device.label).channels][:-1]
         self._emitted = emitted_channels(emitting_axis(order.triggers))
+        told = scan.description.device(order.triggers).attributes
+        self._jitter = float(told.get(JITTER_OF_TRIGGERS, JITTER))
         self._cursor = scan.follow([self._emitted[what] for what in (TIME, LINE, BOUNDS)])
         self._read = 0
         self._done = 0
@@ -163,7 +166,7 @@ class GatedParticipation(Participation):
                 late = min(self.order.exposure / 2, LATEST)
                 tolerance = TOLERANCE * self.order.exposure
                 width = self._gated.gated_width(len(self._names))
-                self._matching = Matching(width, tolerance, after=late, before=self._before)
+                self._matching = Matching(width, tolerance, self._jitter, after=late, before=self._before)
                 for early in self._early:
                     self._matching.add_received(*early)
                 self._early.clear()

@@ -14,11 +14,13 @@ class Framing:
         ends: each of these bytes ends a line.
         alone: each of these bytes is a request of its own, wherever it comes; it leaves the line around it as it is.
         encoding: of the lines.
+        longest: in bytes; a longer line is forgotten and answered like an empty one.
     """
 
     ends: bytes = b"\n"
     alone: bytes = b""
     encoding: str = "ascii"
+    longest: int = 65536
     _marks: re.Pattern[bytes] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

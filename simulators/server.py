@@ -13,9 +13,6 @@ from ronda.simulators.framing import LINES, Framing
 LOOK = 0.02
 """Seconds between two looks whether an instrument that hangs still does."""
 
-LONGEST_LINE = 65536
-"""In bytes; a longer line is forgotten and answered like an empty one."""
-
 
 class LineServer:
     """Serves an instrument on a port.
@@ -105,10 +102,10 @@ class Connection(asyncio.Protocol):
         """Bytes came, not necessarily whole lines."""
         lines, self._received = self._server.framing.split(self._received + data)
         for line in lines:
-            too_long = self._overflowed or len(line) > LONGEST_LINE
+            too_long = self._overflowed or len(line) > self._server.framing.longest
             self._lines.append(b"" if too_long else line)
             self._overflowed = False
-        if len(self._received) > LONGEST_LINE:
+        if len(self._received) > self._server.framing.longest:
             self._received = b""
             self._overflowed = True
         if self._waiting is None:

@@ -62,10 +62,11 @@ class Latches:
 
     Attributes:
         emitted: how many there are since the unit was cleared, of which the block may hold a part.
-        times: when each was emitted, in s of the controller's own clock; (n,) float64.
+        times: when each was emitted, in s of the controller's own clock; if it keeps none, s from the first that bounds
+            a point of the line, worked out from its motion; (n,) float64.
         positions: what the controller counted then, in steps; (n,) float64.
         encoders: latched from the encoder, in counts; NaN without one; (n,) float64.
-        compared: whether a position gave it, and not `pulse`; (n,) bool.
+        compared: whether it bounds a point, and does not set the clocks; (n,) bool.
     """
 
     emitted: int
@@ -103,6 +104,9 @@ class MotorController(Driver):
         whole_steps: whether it counts in whole steps, so that a target is met to half a step only.
         starts_together: whether the axes of one `start` begin to move together in hardware.
         reference_marks: what `home` can search for.
+        keeps_time: whether it keeps when each trigger was emitted. If not, there is no `pulse`, `compare` and
+            `compare_times` are told where triggers that set the clocks belong, and `latched` works times out.
+        trigger_jitter: by how much the times of triggers may be wrong, in s.
         axes: parameters of the axes in use, by channel; filled before `connect`, and when an axis is added.
     """
 
@@ -111,6 +115,8 @@ class MotorController(Driver):
     whole_steps: ClassVar[bool] = True
     starts_together: ClassVar[bool] = False
     reference_marks: ClassVar[frozenset[ReferenceMark]] = frozenset()
+    keeps_time: ClassVar[bool] = True
+    trigger_jitter: ClassVar[float] = 1e-6
 
     def __init__(self, name: str, parameters: Any) -> None:
         super().__init__(name, parameters)
@@ -210,10 +216,28 @@ class MotorController(Driver):
 
     # -- triggers at positions
 
-    def compare(self, channel: Channel, start: float, step: float, count: int) -> None:
+    def compare(
+        self,
+        channel: Channel,
+        start: float,
+        step: float,
+        count: int,
+        *,
+        period: float = 0.0,
+        clocks: Sequence[float] = (),
+    ) -> None:
         """Forget what was latched, and emit a trigger at `start`, `start + step` … (steps), `count` times.
 
         The axis meets the positions only while it moves in the direction of the step.
+
+        Args:
+            channel: of the axis.
+            start: position of the first one, in steps.
+            step: from each to the next, in steps.
+            count: how many.
+            period: from each to the next, in s; for a controller that keeps no time.
+            clocks: positions before `start`, in the order in which they are passed, of triggers that set the clocks;
+                for a controller that keeps no time.
 
         Raises:
             HardwareFault: the controller refuses.
@@ -252,7 +276,16 @@ class MotorController(Driver):
         """
         raise NotAllowed(f"{self.name}: this driver cannot let axes follow a trajectory")
 
-    def compare_times(self, channel: Channel, first: float, period: float, count: int, *, emits: bool) -> None:
+    def compare_times(
+        self,
+        channel: Channel,
+        first: float,
+        period: float,
+        count: int,
+        *,
+        emits: bool,
+        clocks: Sequence[float] = (),
+    ) -> None:
         """Forget what was latched, and latch at times of the next trajectory, counted from its start in s.
 
         Args:
@@ -261,6 +294,7 @@ class MotorController(Driver):
             period: from each to the next.
             count: how many.
             emits: whether the output of the axis gives a trigger then.
+            clocks: times before `first` of triggers that set the clocks; for a controller that keeps no time.
 
         Raises:
             HardwareFault: the controller refuses.

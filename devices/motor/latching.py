@@ -30,6 +30,9 @@ PERIOD = 0.05
 PAUSES = (0.0157, 0.0113, 0.0317, 0.0731, 0.0193)
 """Seconds before each trigger that sets the clocks; irregular, so that one that is lost is noticed."""
 
+BEFORE = (0.95, 0.73, 0.6, 0.27, 0.09)
+"""The same for a controller that keeps no time: parts of the way to the first point, before it; irregular as well."""
+
 STATE_PERIOD = 1.0
 """Seconds between two looks whether the scan still runs: its owner may have died."""
 
@@ -69,6 +72,7 @@ class LatchRecorder:
         self._leaving = threading.Event()
         self._line = -1
         self._first = 0
+        self._origin = 0.0
         self._log = structlog.get_logger().bind(device=label, scan=scan.number)
         self._thread = threading.Thread(target=self._run, name=f"latches of {label}", daemon=True)
         self._thread.start()
@@ -97,7 +101,9 @@ class LatchRecorder:
                 self._take()
             self._ask(begin)
             self._line, self._first = line, 0
-        for pause in PAUSES if clocks else ():
+            keeps_time = self._ask(lambda driver: driver.keeps_time)
+            self._origin = 0.0 if keeps_time else time.monotonic()
+        for pause in PAUSES if clocks and keeps_time else ():
             time.sleep(pause)
             self._ask(lambda driver: driver.pulse(self._channel))
 
@@ -157,7 +163,7 @@ class LatchRecorder:
             count = len(latches.times)
             if count:
                 block = {
-                    self._names[TIME]: latches.times,
+                    self._names[TIME]: latches.times + self._origin,
                     self._names[POSITION]: self._user(latches),
                     self._names[LINE]: np.full(count, self._line, "<i4"),
                     self._names[BOUNDS]: latches.compared.astype("|u1"),

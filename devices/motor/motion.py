@@ -262,6 +262,14 @@ class Motion:
         """Whether the controller counts whole steps."""
         return self._driver is None or self._driver.whole_steps
 
+    def keeps_time(self) -> bool:
+        """Whether the controller keeps when each trigger was emitted."""
+        return self._driver is None or self._driver.keeps_time
+
+    def trigger_jitter(self) -> float:
+        """By how much the times of its triggers may be wrong, in s."""
+        return MotorController.trigger_jitter if self._driver is None else self._driver.trigger_jitter
+
     def silence(self) -> str:
         """A clause about a controller that takes long to answer, else empty."""
         link = self._link

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from ronda.devices.motor.contract import Latches, MotorController
     from ronda.devices.motor.latching import LatchRecorder
 
+LEAD = 0.05
+"""Seconds at full velocity before the first point, for triggers that set clocks, if the controller keeps no time."""
+
+LEAD_STEPS = 200
+"""Steps that are left for them at least, so that whole steps round nothing away."""
+
 LINE = 'JSON: start and step in units, npoints, time of a point in s: {"start": 0, "step": 0.01, "npoints": 100, ...}'
 
 
@@ -46,13 +52,14 @@ class SweepingAxis(AxisDevice):
         dtype_in=str,
         doc_in=LINE,
         dtype_out=str,
-        doc_out="JSON: begins, end, rests (user positions), velocity, duration in s, triggers: whether it gives them",
+        doc_out="JSON: begins, end, rests (user positions), velocity, duration and run_up in s, triggers: whether it "
+        "gives them, clock: whether it keeps their times, jitter: of these in s",
     )
     def check_sweep(self, text: str) -> str:
         """How it would sweep over points; an error says why it cannot. Nothing moves."""
         line, _ = Line.from_json(text)
         found = self._sweep(line)
-        way = abs(found.rests - found.begins)
+        way, before = abs(found.rests - found.begins), abs(found.start - found.begins)
         return json.dumps(
             {
                 "begins": found.begins,
@@ -60,7 +67,10 @@ class SweepingAxis(AxisDevice):
                 "rests": found.rests,
                 "velocity": found.velocity,
                 "duration": move_time(way, found.velocity, self._rates.acceleration_time),
+                "run_up": before / found.velocity + self._rates.acceleration_time / 2,
                 "triggers": self._motion.offers("compare"),
+                "clock": self._motion.keeps_time(),
+                "jitter": self._motion.trigger_jitter(),
             }
         )
 
@@ -91,7 +101,13 @@ class SweepingAxis(AxisDevice):
         channel = self.parameters.channel
 
         def compare(driver: MotorController) -> None:
-            driver.compare(channel, start, step, found.npoints + 1)
+            import numpy as np  # loaded by the first who needs it
+
+            from ronda.devices.motor.latching import BEFORE
+
+            lead = np.array(BEFORE) * self._scale.steps(found.lead) * math.copysign(1.0, step)
+            places = [] if driver.keeps_time else (start - lead).tolist()
+            driver.compare(channel, start, step, found.npoints + 1, period=line.time, clocks=places)
 
         self.wait(lambda: self._recorder_of(scan).arm(number, compare, clocks=clocks))
 
@@ -152,6 +168,7 @@ class SweepingAxis(AxisDevice):
             acceleration_time=self._rates.acceleration_time,
             velocities=self._rates.velocities,
             backlash=self.parameters.backlash,
+            lead_time=self._lead_time(abs(line.step) / line.time) if line.time > 0 else 0.0,
             unit=scale.unit,
         )
         if self._motion.whole_steps() and scale.steps(abs(found.step)) < 1.0:
@@ -167,6 +184,12 @@ class SweepingAxis(AxisDevice):
                 f"outside limits [{low}, {high}] {scale.unit}"
             )
         return found
+
+    def _lead_time(self, velocity: float) -> float:
+        """For triggers that set the clocks, in s; the velocity in units/s."""
+        if self._motion.keeps_time() or not self._motion.offers("compare") or not velocity > 0:
+            return 0.0
+        return max(LEAD, LEAD_STEPS / self._scale.steps(velocity))
 
     def _slip(self) -> float:
         """By how many steps the controller counts more than the encoder tells, of which the dial is."""

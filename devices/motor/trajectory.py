@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ronda.devices.device import command
 from ronda.devices.motor.controller import ControllerDevice
+from ronda.devices.motor.sweeping import LEAD
 from ronda.devices.motor.trajectory_axis import Abilities, TrajectoryAxis
 from ronda.framework.errors import BadValue, NotAllowed, OutOfRange
 from ronda.framework.tango.names import MotorControllerCommand
@@ -50,8 +51,8 @@ class TrajectoryController(ControllerDevice):
         dtype_in=str,
         doc_in=WAY,
         dtype_out=str,
-        doc_out="JSON: begins, rests, low, high (user positions by axis), duration and run_up in s, triggers: whether "
-        "it gives them",
+        doc_out="JSON: begins, rests, low, high (user positions by axis), duration and run_up in s; triggers, "
+        "clock and jitter as CheckSweep says",
     )
     def check_trajectory(self, text: str) -> str:
         """How axes would follow a trajectory, from rest to rest; an error says why they cannot. Nothing moves."""
@@ -65,8 +66,14 @@ class TrajectoryController(ControllerDevice):
             "high": high,
         }
         found = {key: dict(zip(names, values.tolist(), strict=True)) for key, values in places.items()}
-        triggers = self._motion.offers("compare_times")
-        return json.dumps({**found, "duration": planned.way.duration, "run_up": planned.first, "triggers": triggers})
+        told = {
+            "duration": planned.way.duration,
+            "run_up": planned.first,
+            "triggers": self._motion.offers("compare_times"),
+            "clock": self._motion.keeps_time(),
+            "jitter": self._motion.trigger_jitter(),
+        }
+        return json.dumps({**found, **told})
 
     @command(
         MotorControllerCommand.ARM_TRAJECTORY,
@@ -145,6 +152,8 @@ class TrajectoryController(ControllerDevice):
         able = [axis.abilities() for axis in axes]
         _check_fast(self.label, way, able)
         whole, first = way.with_run_up(np.array([one.acceleration for one in able]))
+        if not self._motion.keeps_time():  # triggers that set the clocks come while it stands and runs up
+            whole, first = whole.later(LEAD), first + LEAD
         _check_limits(self.label, whole, able)
         return Planned(axes, whole, first, told)
 

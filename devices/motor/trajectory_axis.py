@@ -81,7 +81,10 @@ class TrajectoryAxis(SweepingAxis):
         channel = self.parameters.channel
 
         def compare(driver: MotorController) -> None:
-            driver.compare_times(channel, first, period, count, emits=emits)
+            from ronda.devices.motor.latching import BEFORE
+
+            times = [] if driver.keeps_time else [first * (1 - part) for part in BEFORE]
+            driver.compare_times(channel, first, period, count, emits=emits, clocks=times)
 
         self._recorder_of(scan).arm(line, compare, clocks=clocks)
 

@@ -147,4 +147,14 @@ def check_trajectory(controller: Remote, way: Trajectory) -> dict[str, Any]:
 def swept_of(told: Mapping[str, Any], line: Line) -> Swept:
     """What a controller says, as the loops take it."""
     end = line.start + line.npoints * line.step
-    return Swept(line.start, end, end, 1.0, float(told["duration"]), bool(told["triggers"]), float(told["run_up"]))
+    return Swept(
+        line.start,
+        end,
+        end,
+        1.0,
+        float(told["duration"]),
+        bool(told["triggers"]),
+        float(told["run_up"]),
+        bool(told["clock"]),
+        float(told["jitter"]),
+    )

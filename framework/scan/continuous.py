@@ -19,6 +19,7 @@ from ronda.framework.scan.chain import every, subscan
 from ronda.framework.scan.fields import Fields
 from ronda.framework.scan.sources import Source
 from ronda.framework.scan.sweep import Line
+from ronda.framework.scan.trigger_match import JITTER
 from ronda.framework.stream.description import Channel
 from ronda.framework.tango.names import AxisCommand
 
@@ -45,6 +46,8 @@ class Swept:
         duration: from rest to rest, in s.
         triggers: whether it gives triggers at positions.
         run_up: from its start to the first point, in s; None if that is as long as it brakes.
+        clock: whether its controller keeps the times of triggers; if not, each line sets the clocks.
+        jitter: by how much these times may be wrong, in s.
     """
 
     begins: float
@@ -54,6 +57,8 @@ class Swept:
     duration: float
     triggers: bool
     run_up: float | None = None
+    clock: bool = True
+    jitter: float = JITTER
 
     def before(self, measured: float) -> float:
         """From its start to the first point, in s, of points that take so long together (s)."""

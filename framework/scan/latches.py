@@ -8,6 +8,9 @@ from ronda.framework.stream.description import Channel, Device
 TIME, POSITION, LINE, BOUNDS = "trigger_time", "trigger_position", "trigger_line", "trigger_bounds"
 """Of each trigger: s of the controller's clock, user position, number of the line, whether it bounds a point."""
 
+JITTER_OF_TRIGGERS = "trigger_jitter"
+"""Attribute of the source of triggers: by how much their times may be wrong, in s."""
+
 COUNTS = ("emitted", "received", "missing", "late", "extra")
 """Of each line: numbers of triggers."""
 
@@ -30,12 +33,13 @@ def emitted_channels(axis: str) -> dict[str, str]:
     return {what: f"{axis}_{what}" for what in (TIME, POSITION, LINE, BOUNDS)}
 
 
-def emitted_device(axis: str, unit: str) -> Device:
+def emitted_device(axis: str, unit: str, jitter: float) -> Device:
     """How the stream describes that source, which the axis's own server publishes.
 
     Args:
         axis: its name.
         unit: of its positions.
+        jitter: by how much their times may be wrong, in s.
     """
     named = emitted_channels(axis)
     channels = [
@@ -44,7 +48,7 @@ def emitted_device(axis: str, unit: str) -> Device:
         Channel(named[LINE], "<i4"),
         Channel(named[BOUNDS], "|u1"),
     ]
-    return Device(emitted_name(axis), channels)
+    return Device(emitted_name(axis), channels, {JITTER_OF_TRIGGERS: jitter})
 
 
 def valid_name(card: str) -> str:

@@ -106,7 +106,7 @@ def opening(
     triggered: list[Device] = []
     if continuous is not None and continuous.hardware:
         cards = [source.name for source in gated(measuring)]
-        triggered = [emitted_device(one.name, one.unit) for one in continuous.moving]
+        triggered = [emitted_device(one.name, one.unit, continuous.swept.jitter) for one in continuous.moving]
         triggered += map(matching_device, cards)
         measured = [
             replace(one, channels=[*one.channels, valid_channel(one.name)]) if one.name in cards else one

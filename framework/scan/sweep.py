@@ -64,6 +64,7 @@ class Sweep:
         npoints: how many points; `npoints + 1` triggers bound them.
         velocity: over the points, in u/s, positive.
         run_up: distance from rest to that velocity, with the margin, in u, positive; the same is left for braking.
+        lead: distance between run-up and first point, for triggers that set the clocks, in u, positive.
     """
 
     start: float
@@ -71,6 +72,7 @@ class Sweep:
     npoints: int
     velocity: float
     run_up: float
+    lead: float = 0.0
 
     @property
     def end(self) -> float:
@@ -80,7 +82,7 @@ class Sweep:
     @property
     def begins(self) -> float:
         """Where the axis must stand before it, in u."""
-        return self.start - math.copysign(self.run_up, self.step)
+        return self.start - math.copysign(self.run_up + self.lead, self.step)
 
     @property
     def rests(self) -> float:
@@ -99,6 +101,7 @@ def sweep(
     velocities: tuple[float, float] = (0.0, math.inf),
     margin: float = 0.1,
     backlash: float = 0.0,
+    lead_time: float = 0.0,
     unit: str = "",
 ) -> Sweep:
     """Work out a sweep.
@@ -112,6 +115,7 @@ def sweep(
         velocities: lowest and highest that the axis can do, in u/s.
         margin: part of the run-up that is added, so that the velocity has settled.
         backlash: in u, a run-up takes up play at least as large; its sign does not matter.
+        lead_time: at full velocity between run-up and first point, in s.
         unit: for messages.
 
     Raises:
@@ -138,4 +142,4 @@ def sweep(
     velocity = min(max(velocity, lowest), highest)
     # from rest at constant acceleration: v × t / 2
     run_up = max(0.5 * velocity * acceleration_time, abs(backlash)) * (1.0 + margin)
-    return Sweep(start, step, npoints, velocity, run_up)
+    return Sweep(start, step, npoints, velocity, run_up, velocity * lead_time)

@@ -27,7 +27,7 @@ from ronda.framework.scan.latches import (
 )
 from ronda.framework.scan.sources import Source
 from ronda.framework.scan.sweeping import SLICE, Parts, Sweeping
-from ronda.framework.scan.trigger_match import JITTER, TOLERANCE, unsure
+from ronda.framework.scan.trigger_match import TOLERANCE, unsure
 from ronda.framework.stream.answers import DeviceFailed, NeverWillBe
 from ronda.framework.tango.names import AcquisitionCommand
 
@@ -115,11 +115,11 @@ class HardwareSweeping(Sweeping):
 
     def _know_clocks(self, number: int) -> bool:
         """Whether the line before has compared the clocks so well that triggers which set them can be left out."""
-        if not number or self._seen[number - 1] < self._line_points + 1:
+        if not number or not self._continuous.swept.clock or self._seen[number - 1] < self._line_points + 1:
             return False
         line, swept = self._continuous.lines[number], self._continuous.swept
         gap = time.monotonic() - self._ended + swept.duration - line.npoints * line.time + GAP_MARGIN
-        return unsure(JITTER, self._spanned, gap) < TOLERANCE * line.time
+        return unsure(swept.jitter, self._spanned, gap) < TOLERANCE * line.time
 
     def _too_few(self, number: int) -> HardwareFault:
         return HardwareFault(

@@ -146,6 +146,12 @@ class Trajectory:
         arrays = {name: getattr(self, name).tolist() for name in ("times", "positions", "velocities")}
         return json.dumps({"axes": self.axes, **arrays, **more})
 
+    def later(self, wait: float) -> Self:
+        """The same way, which begins at rest, after so many s."""
+        times = np.concatenate([self.times[:1], self.times + wait])
+        positions, velocities = (np.concatenate([each[:1], each]) for each in (self.positions, self.velocities))
+        return type(self)(self.axes, times, positions, velocities)
+
     @classmethod
     def from_json(cls, text: str) -> tuple[Self, dict[str, Any]]:
         """From text; also the other keys.

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from ronda.simulators.icepap.cam import Cam
+from ronda.simulators.icepap.parametric import Table, knots, parameter_course
 from ronda.simulators.icepap.protocol import Bit, Disable, StopCode
 from ronda.simulators.physics.axis import Axis, Refused
 from ronda.simulators.physics.search import Mark
+from ronda.simulators.physics.trajectory import Trajectory, at_rest
 
 REGISTERS = ("AXIS", "MEASURE", "SHFTENC", "TGTENC", "CTRLENC", "ENCIN", "INPOS", "ABSENC", "MOTOR", "SYNC")
 """Position registers (command POS of the manual). Nothing turns those that no hardware is connected to."""
@@ -37,15 +42,23 @@ class Board:
         axis: its motor.
         counts_per_unit: of the encoder that the axis has, for one unit of the stage.
         name: as set by the command NAME.
+        time: from when on.
     """
 
-    def __init__(self, axis: Axis, counts_per_unit: float | None, name: str) -> None:
+    def __init__(self, axis: Axis, counts_per_unit: float | None, name: str, time: float = 0.0) -> None:
         self.axis = axis
         self.name = name
         self.alive = True
         """Whether it can be reached over the bus of the rack."""
         self.group: tuple[Board, ...] = ()
         """The boards that began their last motion with it, as one group."""
+        self.cam = Cam(axis, lambda: self.course, time)
+        self.table: Table | None = None
+        """What it follows in parametric motion."""
+        self.parameter_velocity = self.parameter_ramp = 0.0
+        """Of the parameter: units/s, and s from rest to that."""
+        self.course: Trajectory | None = None
+        """The latest of the parameter; None if it never had a value."""
         self._steps_per_count = axis.stage.mechanics.steps_per_unit / (counts_per_unit or 1.0)
         self._shifts = dict.fromkeys(REGISTERS, 0)
         self._stop_code = StopCode.END_OF_MOVE
@@ -103,6 +116,52 @@ class Board:
         self.axis.jog(velocity, time)
         self._wanted = 2.0**31 if velocity > 0 else -(2.0**31)
 
+    def parametric_place(self, parameter: float) -> int:
+        """Where its table has the axis, in steps.
+
+        Raises:
+            Refused: it has none, or none that reaches so far.
+        """
+        if self.table is None or not self.table.ends[0] <= parameter <= self.table.ends[1]:
+            raise Refused("out of the range of the parametric table" if self.table else "no parametric table")
+        return round(float(self.table.at(np.array([parameter]))[0][0]))
+
+    def check_parametric(self, target: float, time: float) -> None:
+        """Raise Refused if the parameter cannot go to a value."""
+        self.parametric_place(target)
+        if self.course is None:
+            raise Refused("the axis is not on its parametric table")
+        if not self.parameter_velocity > 0:
+            raise Refused("the parametric velocity is 0")
+        self.axis.check_follow(knots(self._table, self._towards(target, time)), time)
+
+    def move_parametric(self, target: float, time: float) -> float | None:
+        """Let the parameter go to a value; `check_parametric` said that it can. Returns when a switch brakes it."""
+        course = self._towards(target, time)
+        self._begin(time)
+        self.course = course
+        return self.axis.follow(knots(self._table, course), time)
+
+    def join_parametric(self, parameter: float, time: float) -> None:
+        """Move to where the table has the axis at a value of the parameter; `check` said that it can."""
+        self.move(self.parametric_place(parameter), time)
+        self.course = at_rest(time, parameter)
+
+    def leave_parametric(self, time: float) -> None:
+        """The parameter stops where it is: the axis is braked, and no more on its table."""
+        if self.course is not None and time < self.course.end:
+            self.course = self.course.halted(time)
+
+    @property
+    def _table(self) -> Table:
+        assert self.table is not None  # noqa: S101 - whoever calls has checked it
+        return self.table
+
+    def _towards(self, target: float, time: float) -> Trajectory:
+        assert self.course is not None  # noqa: S101 - as above
+        here = self.course.position(time)
+        return parameter_course(time, here, target, self.parameter_velocity, self.parameter_ramp)
+
     def search(self, command: str, mark: Mark, direction: int, time: float) -> None:
         """Run until a mark is passed, for the command HOME or SRCH; `check` said that it can."""
         self._begin(time)
@@ -129,22 +188,26 @@ class Board:
         """Brake."""
         if self.axis.moving(time):
             self._stop_code = StopCode.STOP
+            self.leave_parametric(time)
             self.axis.stop(time)
 
     def abort(self, time: float) -> None:
         """Stop dead."""
         if self.axis.moving(time):
             self._stop_code = StopCode.ABORT
+            self.leave_parametric(time)
             self.axis.abort(time)
 
     def power(self, on: bool, time: float) -> None:
         """Switch the motor's current; on clears an alarm."""
         if not on and self.axis.moving(time):
             self._stop_code = StopCode.AXIS_DISABLED
+            self.leave_parametric(time)
         self.axis.power(on, time)
 
     def fail(self, time: float) -> None:
         """Lose steps: the closed loop gives up, the power goes off."""
+        self.leave_parametric(time)
         self.axis.fail(time)
         self._stop_code = StopCode.CLOSED_LOOP
 

@@ -171,7 +171,7 @@ def real(word: str) -> float:
     Raises:
         IcepapError: it is none.
     """
-    if not re.fullmatch(r"[+-]?(\d{1,15}(\.\d{0,15})?|\.\d{1,15})([eE][+-]?\d{1,2})?", word):
+    if not re.fullmatch(r"[+-]?(\d{1,17}(\.\d{0,17})?|\.\d{1,17})([eE][+-]?\d{1,2})?", word):
         raise IcepapError(ErrorText.WRONG_PARAMETER)
     return float(word)
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from ronda.simulators.axes import build_axis, truth
-from ronda.simulators.framing import Framing
+from ronda.simulators.icepap.blocks import BlockFraming
 from ronda.simulators.icepap.board import REGISTERS, Board
 from ronda.simulators.icepap.motion import jog, move, search
 from ronda.simulators.icepap.protocol import (
@@ -27,6 +27,7 @@ from ronda.simulators.icepap.protocol import (
     whole,
 )
 from ronda.simulators.icepap.rack import LAST_ADDRESS, Racks, blaming
+from ronda.simulators.icepap.tables import Tables
 from ronda.simulators.instrument import Instrument
 from ronda.simulators.parameters import AxisParameters, InstrumentParameters, parameter
 from ronda.simulators.physics.axis import Refused
@@ -55,7 +56,7 @@ class Icepap(Instrument):
     """The system: its controllers and its driver boards."""
 
     Parameters = IcepapParameters
-    framing = Framing(ends=b"\r\n")
+    framing = BlockFraming()
 
     def __init__(self, name: str, parameters: IcepapParameters, world: World) -> None:
         self.name = name
@@ -63,10 +64,11 @@ class Icepap(Instrument):
         self._names = {address: axis.name for address, axis in parameters.axes.items()}
         self._racks = Racks(
             {
-                address: Board(build_axis(address, axis, world), axis.encoder, axis.name or "")
+                address: Board(build_axis(address, axis, world), axis.encoder, axis.name or "", world.clock.now())
                 for address, axis in sorted(parameters.axes.items())
             }
         )
+        self._tables = Tables(self._racks, world.clock.now)
         self._queries: dict[str, Callable[[Request], str | Sequence[str]]] = {
             "ACCTIME": self._ask_acceleration_time,
             "ACTIVE": lambda request: self._racks.each(request, lambda _: "YES"),
@@ -96,6 +98,7 @@ class Icepap(Instrument):
             "VSTOPCODE": lambda request: self._racks.own(request, lambda board: STOP_TEXTS[board.stop_code(self._now)]),
             "_FPOS": self._ask_position,
             "_FSTATUS": self._ask_status,
+            **self._tables.queries,
         }
         self._commands: dict[str, Callable[[Request], None]] = {
             "ABORT": self._abort,
@@ -112,12 +115,28 @@ class Icepap(Instrument):
             "SRCH": lambda request: search(self._racks, request, self._now),
             "STOP": self._stop,
             "VELOCITY": self._set_velocity,
+            **self._tables.commands,
         }
 
     def answer(self, line: str) -> str | None:
-        """The replies to the commands of a line, which semicolons separate."""
-        replies = [reply for command in line.split(";") if (reply := self._answer(command)) is not None]
+        """The replies to the commands of a line, which semicolons separate; or to one with its block."""
+        self._settle()
+        command, ends, self._tables.block = line.partition("\n")
+        commands = [command] if ends else line.split(";")
+        replies = [reply for command in commands if (reply := self._answer(command)) is not None]
         return "\n".join(replies) if replies else None
+
+    def connect_outputs(self) -> None:
+        """Drive those trigger lines that something listens to: the outputs that a board's cam is switched to."""
+        for address, board in self._racks.boards.items():
+            output = f"{self.name}:{address}"
+            if output in self._world.lines:
+                self._world.line(output).drive(board.cam.emitted)
+
+    def _settle(self) -> None:
+        """Give the pulses of the motions as they are, before a command changes them."""
+        for board in self._racks.boards.values():
+            board.cam.settle(self._now)
 
     def truth(self, time: float) -> dict[str, Any]:
         """By address of each axis, where it truly is, how fast, and when the motion of that time began and ends."""
@@ -131,7 +150,11 @@ class Icepap(Instrument):
     def fail(self, axis: int, fault: str = "following") -> None:
         """Let an axis lose its closed loop (`following`), or let its board leave the bus (`disconnected`)."""
         board = self._find(axis)
+        self._settle()
         if fault == "following":
+            for member in board.group:
+                if member is not board:
+                    member.stop(self._now)
             board.fail(self._now)
         elif fault in ("disconnected", "connected"):
             board.alive = fault == "connected"
@@ -144,6 +167,7 @@ class Icepap(Instrument):
 
     def carry(self, axis: int, distance: float) -> None:
         """Let somebody move a stage by hand, by a distance in its unit."""
+        self._settle()
         try:
             self._find(axis).axis.carry(distance, self._now)
         except Refused as refused:

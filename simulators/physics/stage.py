@@ -83,14 +83,14 @@ class Stage:
     def travel(self, start: float, end: float) -> float:
         """How far the motor travels between two times, to and fro added up, in the stage's unit."""
         steps = 0.0
-        for course in self._courses(start, end):
+        for course in self.courses(start, end):
             steps += abs(course.position(end) - course.position(start))
         return steps / self.mechanics.steps_per_unit
 
     def changes(self, start: float, end: float) -> list[float]:
         """When, between two times, the motor changed its acceleration, in s."""
         found: list[float] = []
-        for course in self._courses(start, end):
+        for course in self.courses(start, end):
             found += course.changes(start, end)
         return found
 
@@ -174,13 +174,7 @@ class Stage:
         home = self.mechanics.home
         return home is not None and abs(self.position(time) - home) <= self.mechanics.home_width / 2
 
-    def _move(self, time: float) -> _Move:
-        for move in reversed(self._moves):
-            if time >= move.trajectory.start:
-                return move
-        return self._moves[0]
-
-    def _courses(self, start: float, end: float) -> list[Trajectory]:
+    def courses(self, start: float, end: float) -> list[Trajectory]:
         """The motions that go on between two times, latest first."""
         courses = []
         for move in reversed(self._moves):
@@ -189,6 +183,12 @@ class Stage:
             if move.trajectory.start < end:
                 courses.append(move.trajectory)
         return courses
+
+    def _move(self, time: float) -> _Move:
+        for move in reversed(self._moves):
+            if time >= move.trajectory.start:
+                return move
+        return self._moves[0]
 
     def _carriage(self, move: _Move, time: float) -> float:
         motor = move.trajectory.position(time)

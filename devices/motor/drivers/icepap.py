@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from ronda.devices.connection import LineConnection
 from ronda.devices.motor import contract
-from ronda.devices.motor.contract import AxisReading, Channel, ControllerParameters, MotorController, ReferenceMark
+from ronda.devices.motor.contract import (
+    AxisReading,
+    Channel,
+    ControllerParameters,
+    Knots,
+    Latches,
+    MotorController,
+    ReferenceMark,
+)
 from ronda.framework.config.parameters import Address, parameter
-from ronda.framework.errors import CommunicationFailed, HardwareFault
+from ronda.framework.errors import CommunicationFailed, HardwareFault, NotAllowed, TimedOut
+
+if TYPE_CHECKING:
+    from ronda.devices.motor.passing import Passing
 
 SEARCHES = {
     ReferenceMark.HOME_SWITCH: ("HOME", ""),
@@ -45,6 +58,13 @@ DISABLED = {
 """The field DISABLE of the status word; 7 is power off by software."""
 
 
+JOINED = 5.0
+"""Seconds within which axes that stand where their trajectory begins are on it."""
+
+JOINING = 0.005
+"""Seconds between two looks whether they are."""
+
+
 class IcepapParameters(ControllerParameters):
     """An IcePAP."""
 
@@ -61,6 +81,11 @@ class IcepapAxisParameters(contract.AxisParameters):
         None,
         pattern=r"^(?i:encin|absenc|inpos|measure)$",
     )
+    trigger_output: str | None = parameter(
+        "Which of its outputs the triggers of continuous scans leave by; null if they leave by none",
+        "InfoA",
+        pattern=r"^(?i:info[abc]|outaux|syncaux)$",
+    )
 
 
 class Icepap(MotorController):
@@ -70,8 +95,12 @@ class Icepap(MotorController):
     AxisParameters = IcepapAxisParameters
     starts_together = True
     reference_marks = frozenset(SEARCHES)
+    keeps_time = False
+    trigger_jitter = 2e-5
 
     def connect(self) -> None:
+        self._armed: dict[Channel, Passing] = {}
+        self._knots: Knots | None = None
         self._searched: dict[Channel, str] = {}
         self._kept: dict[Channel, float] = {}
         self._line = LineConnection(self.name, self.parameters.address, timeout=self.parameters.timeout)
@@ -107,6 +136,7 @@ class Icepap(MotorController):
             ) from error
 
     def start(self, moves: Mapping[Channel, float]) -> None:
+        self._begin(moves)
         self._do("MOVE GROUP " + " ".join(f"{channel} {round(steps)}" for channel, steps in moves.items()))
 
     def stop(self, channels: Sequence[Channel]) -> None:
@@ -116,9 +146,11 @@ class Icepap(MotorController):
         self._do(f"ABORT {' '.join(map(str, channels))}")
 
     def jog(self, channel: Channel, velocity: float) -> None:
+        self._begin([channel])
         self._do(f"JOG {channel} {velocity:.9g}")
 
     def home(self, channel: Channel, mark: ReferenceMark, direction: int, velocity: float | None) -> None:
+        self._begin([channel])
         command, signal = SEARCHES[mark]
         if velocity is not None:  # a search runs at the velocity of moves, which is set again when it has ended
             self._kept[channel] = self._number("VELOCITY", channel)
@@ -160,6 +192,89 @@ class Icepap(MotorController):
     def set_power(self, channel: Channel, on: bool) -> None:
         self._do(f"POWER {'ON' if on else 'OFF'} {channel}")
 
+    def compare(
+        self,
+        channel: Channel,
+        start: float,
+        step: float,
+        count: int,
+        *,
+        period: float = 0.0,
+        clocks: Sequence[float] = (),
+    ) -> None:
+        from ronda.devices.motor.passing import over_positions
+
+        passing = over_positions(start, step, count, period, clocks)
+        self._load_cam(channel, "AXIS DWORD", passing, "<i4")
+        self._armed[channel] = passing
+
+    def compare_off(self, channel: Channel) -> None:
+        passing = self._armed.get(channel)
+        if passing is not None:
+            self._look(channel, passing)
+            passing.over = True
+        self._do(f"{channel}:ECAMDAT CLEAR")
+
+    def latched(self, channel: Channel, first: int) -> Latches:
+        passing = self._armed[channel]
+        self._look(channel, passing)
+        return passing.latched(first)
+
+    def load_trajectory(self, knots: Knots) -> None:
+        from ronda.devices.motor.icepap_blocks import PARAMETER, POSITION, SLOPE, block, vector
+
+        columns = []
+        for place, channel in enumerate(knots.channels):
+            columns += [
+                vector(POSITION, channel, knots.positions[:, place]),
+                vector(PARAMETER, channel, knots.times),
+                vector(SLOPE, channel, knots.velocities[:, place]),
+            ]
+        boards = " ".join(map(str, knots.channels))
+        self._knots = None
+        self._ask("#*PARDAT", block=block(b"".join(columns)))
+        self._do(f"PARVEL 1 {boards}", f"PARACCT 0 {boards}")  # so the parameter is the time in s
+        self._knots = knots
+
+    def start_trajectory(self) -> None:
+        from ronda.devices.motor.passing import on_trajectory
+
+        knots = self._knots
+        if knots is None:
+            raise HardwareFault(f"{self.name} has no trajectory")
+        boards = " ".join(map(str, knots.channels))
+        deadline = time.monotonic() + JOINED
+        self._do(f"MOVEP 0 {boards}")
+        while any(reading.moving for reading in self.read(knots.channels).values()):
+            if time.monotonic() > deadline:
+                raise TimedOut(f"{self.name}: axes {boards} are not where their trajectory begins after {JOINED:g} s")
+            time.sleep(JOINING)
+        for place, channel in enumerate(knots.channels):
+            passing = self._armed.get(channel)
+            if passing is not None:
+                passing.positions = on_trajectory(knots, place, passing.places)
+                passing.begun = True
+        self._do(f"PMOVE GROUP STRICT {float(knots.times[-1])!r} {boards}")
+
+    def compare_times(
+        self,
+        channel: Channel,
+        first: float,
+        period: float,
+        count: int,
+        *,
+        emits: bool,
+        clocks: Sequence[float] = (),
+    ) -> None:
+        from ronda.devices.motor.passing import over_times
+
+        passing = over_times(first, period, count, clocks)
+        if emits:
+            self._load_cam(channel, "PARAM DFLOAT", passing, "<f8")
+        else:
+            self._do(f"{channel}:ECAMDAT CLEAR")
+        self._armed[channel] = passing
+
     def sync(self, channel: Channel) -> None:
         self._do(f"ESYNC {channel}")
 
@@ -172,17 +287,58 @@ class Icepap(MotorController):
         [[word]] = self._ask(f"?{question} {channel}")
         return float(word)
 
+    def _begin(self, channels: Iterable[Channel]) -> None:
+        """Axes are about to move: the first motion is the one to give triggers in, later ones are not."""
+        for channel in channels:
+            passing = self._armed.get(channel)
+            if passing is not None and passing.begun and not passing.over:
+                self.compare_off(channel)  # the cam would give its pulses again on the way back
+            elif passing is not None:
+                passing.begun = True
+
+    def _load_cam(self, channel: Channel, source: str, passing: Passing, dtype: str) -> None:
+        """Let the cam of an axis give a pulse at each place.
+
+        Raises:
+            NotAllowed: no output has them.
+            HardwareFault: they are too many.
+        """
+        import numpy as np  # loaded by the first who needs it
+
+        from ronda.devices.motor.icepap_blocks import CAM_WORDS, block
+
+        axis = self.axes.get(channel)
+        output = "InfoA" if axis is None else axis.trigger_output
+        if output is None:
+            raise NotAllowed(f"{self.name}: axis {channel} gives no triggers, its `trigger_output` is null")
+        data = np.sort(passing.places).astype(dtype).tobytes()
+        if len(data) > 2 * CAM_WORDS:
+            most = 2 * CAM_WORDS // np.dtype(dtype).itemsize
+            raise HardwareFault(
+                f"{self.name}: the cam of axis {channel} has room for {most} triggers in a line, not for "
+                f"{len(passing.places)}; divide it into shorter lines"
+            )
+        self._do(f"{channel}:ECAMDAT CLEAR")
+        self._ask(f"#{channel}:*ECAMDAT {source}", block=block(data))
+        self._do(f"{channel}:ECAM PULSE", f"{channel}:{output.upper()} ECAM")
+
+    def _look(self, channel: Channel, passing: Passing) -> None:
+        """See which triggers were given: those whose places the axis has passed."""
+        if passing.begun and not passing.over:
+            [[place]] = self._ask(f"{channel}:?PARPOS" if passing.timed else f"?POS AXIS {channel}")
+            passing.reach(float(place))
+
     def _do(self, *commands: str) -> None:
         """Give commands in one exchange; each is acknowledged."""
         self._ask(*(f"#{command}" for command in commands))
 
-    def _ask(self, *commands: str) -> list[list[str]]:
-        """The words of the answers to several commands in one exchange.
+    def _ask(self, *commands: str, block: bytes = b"") -> list[list[str]]:
+        """The words of the answers to several commands in one exchange, or to one with a block of data behind it.
 
         Raises:
             HardwareFault: one of them is answered with an error.
         """
-        lines = self._line.ask([";".join(commands)], lambda lines: len(lines) < len(commands))
+        lines = self._line.ask([";".join(commands)], lambda lines: len(lines) < len(commands), block)
         answers = []
         for command, line in zip(commands, lines, strict=True):
             asked, (head, *words) = command.lstrip("#").partition(" ")[0], line.split() or [""]

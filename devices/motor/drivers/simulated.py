@@ -122,7 +122,16 @@ class SimulatedController(MotorController):
     def set_power(self, channel: Channel, on: bool) -> None:
         self._line.ask("POWER", channel, "ON" if on else "OFF")
 
-    def compare(self, channel: Channel, start: float, step: float, count: int) -> None:
+    def compare(
+        self,
+        channel: Channel,
+        start: float,
+        step: float,
+        count: int,
+        *,
+        period: float = 0.0,
+        clocks: Sequence[float] = (),
+    ) -> None:
         self._line.ask("COMPARE", channel, "CLEAR")
         self._line.ask("COMPARE", channel, start, step, count)
 
@@ -150,7 +159,16 @@ class SimulatedController(MotorController):
     def start_trajectory(self) -> None:
         self._line.ask("TRAJECTORY", "START")
 
-    def compare_times(self, channel: Channel, first: float, period: float, count: int, *, emits: bool) -> None:
+    def compare_times(
+        self,
+        channel: Channel,
+        first: float,
+        period: float,
+        count: int,
+        *,
+        emits: bool,
+        clocks: Sequence[float] = (),
+    ) -> None:
         self._line.ask("COMPARE", channel, "CLEAR")
         self._line.ask("COMPARE", channel, "TIMES", first, period, count, "EMIT" if emits else "LATCH")
 

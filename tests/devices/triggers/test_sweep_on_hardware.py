@@ -13,7 +13,8 @@ import pytest
 
 from ronda.devices.counter.contract import CounterCard
 from ronda.devices.counter.kind import entry_model
-from ronda.devices.motor.contract import ControllerParameters, MotorController
+from ronda.devices.motor.contract import ControllerParameters, Knots, MotorController
+from ronda.devices.motor.latching import BEFORE
 from ronda.framework.config.kinds import load_driver
 from ronda.framework.errors import HardwareFault, NotAllowed
 from ronda.framework.scan.sweep import sweep
@@ -157,3 +158,83 @@ def test_a_driver_that_cannot_says_so() -> None:
     card = CounterCard("ct9", SimpleNamespace(channels={}, integration_time=1.0))
     with pytest.raises(NotAllowed, match="ct9: this driver cannot count between triggers"):
         card.arm_gated()
+
+
+@pytest.fixture(scope="module")
+def ice(simulate: Any) -> Iterator[Bench]:
+    simulators = simulate(
+        ice={"type": "icepap", "axes": {"1": AXIS, "2": {"name": "samz", "steps_per_unit": STEPS}}},
+        counters={"type": "counter_card", "channels": {"1": "i0"}, "gate": "ice:1", "clock_skew": 5e-5},
+    )
+    motor_type = load_driver("motor", "icepap", MotorController)
+    told = {"kind": "motor", "driver": "icepap", "address": simulators.address("ice"), "timeout": 10}
+    motor = motor_type("mc2", motor_type.Parameters(**told))
+    card_type = load_driver("counter", "simulated", CounterCard)
+    entry = {"kind": "counter", "driver": "simulated", "address": simulators.address("counters"), "timeout": 10}
+    card = card_type("ct2", entry_model(card_type).model_validate({**entry, "channels": {"i0": {"channel": 1}}}))
+    motor.connect()
+    card.connect()
+    yield Bench(motor, card, simulators)
+    motor.disconnect()
+    card.disconnect()
+
+
+@pytest.mark.parametrize(("start", "step"), [(-0.3, 0.01), (0.3, -0.01)], ids=["up", "down"])
+def test_a_controller_that_keeps_no_time_sets_the_clocks_by_positions_before_the_first_point(
+    ice: Bench, start: float, step: float
+) -> None:
+    way = sweep("samy", start, step, NPOINTS, POINT_TIME, acceleration_time=0.1, lead_time=0.05, unit="mm")
+    ice.motor.set_velocity(1, 2 * STEPS)
+    ice.go(way.begins)
+    ice.motor.set_velocity(1, way.velocity * STEPS)
+    ice.card.arm_gated()
+    clocks = [(start - np.sign(step) * part * way.lead) * STEPS for part in BEFORE]
+    ice.motor.compare(1, start * STEPS, step * STEPS, NPOINTS + 1, period=POINT_TIME, clocks=clocks)
+    assert ice.motor.latched(1, 0).emitted == 0
+    ice.go(way.rests)
+    assert ice.motor.latched(1, 0).emitted == NPOINTS + 6
+    ice.go(way.begins)  # on the way back, the cam is off
+    ice.card.disarm_gated()
+    latches, blocks = ice.motor.latched(1, 0), ice.card.gated(0)
+    assert len(latches.times) == latches.emitted == NPOINTS + 6 == blocks.received
+    edges = np.append(blocks.begins, blocks.ends[-1])
+    bounds, jitter = latches.compared, ice.motor.trigger_jitter
+    matched = match(latches.times, bounds, edges, blocks.values, 0.1 * POINT_TIME, jitter)
+    assert matched.sentence() == ""
+    assert matched.valid.all()
+    assert matched.skew == pytest.approx(5e-5, abs=1e-5)
+    assert latches.positions[bounds] / STEPS == pytest.approx(start + step * np.arange(NPOINTS + 1), abs=0.5 / STEPS)
+
+
+def test_axes_of_an_icepap_follow_a_trajectory_with_triggers_in_time(ice: Bench) -> None:
+    times = np.linspace(0.0, 1.0, 21)
+    height, slope = np.sin(np.pi * times) ** 2, np.pi * np.sin(2 * np.pi * times)
+    slope[[0, -1]] = 0.0
+    knots = Knots((1, 2), times, 1000.0 * np.stack([height, -height], 1), 1000.0 * np.stack([slope, -slope], 1))
+    ice.go(0.0)
+    ice.card.arm_gated()
+    clocks = [0.2 * (1 - part) for part in BEFORE]
+    for channel in (2, 1):
+        ice.motor.compare_times(channel, 0.2, POINT_TIME, NPOINTS + 1, emits=channel == 1, clocks=clocks)
+    ice.motor.load_trajectory(knots)
+    ice.motor.start_trajectory()
+    deadline = time.monotonic() + 60
+    while any(reading.moving for reading in ice.motor.read([1, 2]).values()):
+        assert time.monotonic() < deadline
+    ice.card.disarm_gated()
+    first, other, blocks = ice.motor.latched(1, 0), ice.motor.latched(2, 0), ice.card.gated(0)
+    assert first.emitted == other.emitted == blocks.received == NPOINTS + 6
+    edges = np.append(blocks.begins, blocks.ends[-1])
+    matched = match(first.times, first.compared, edges, blocks.values, 0.1 * POINT_TIME, ice.motor.trigger_jitter)
+    assert matched.sentence() == ""
+    assert matched.valid.all()
+    there = 0.2 + POINT_TIME * np.arange(NPOINTS + 1)
+    assert first.positions[first.compared] == pytest.approx(1000 * np.sin(np.pi * there) ** 2, abs=1.0)
+    assert other.positions == pytest.approx(-first.positions)
+
+
+def test_more_triggers_than_the_cam_of_an_icepap_has_room_for_are_refused(ice: Bench) -> None:
+    with pytest.raises(
+        HardwareFault, match="mc2: the cam of axis 1 has room for 20477 triggers in a line, not for 30005"
+    ):
+        ice.motor.compare(1, 0.0, 1.0, 30_000, period=0.01, clocks=[-5.0, -4.0, -3.0, -2.0, -1.0])

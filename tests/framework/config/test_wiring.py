@@ -22,7 +22,7 @@ servers:
         axes: {{up: {{channel: 1, steps_per_unit: 2000, velocity: 1, acceleration_time: 0.1}}}}
       old:
         kind: motor
-        driver: icepap
+        driver: pi_gcs
         address: localhost:5001
         axes: {{other: {{channel: 1, steps_per_unit: 2000, velocity: 1, acceleration_time: 0.1}}}}
       ct:

@@ -156,3 +156,56 @@ def test_the_client_reads_answers_of_several_lines(system: Any) -> None:
     assert "POWER: ON" in system[1].vstatus.split("\n")
     assert "MOVE" in system.send_cmd("?HELP")
     assert system.multiline_answer
+
+
+def test_the_client_loads_the_electronic_cam_whose_pulses_arrive_in_both_directions(
+    start: Callable[..., Any], write_file: Callable[..., Any], wait_for: Any
+) -> None:
+    card = {"type": "counter_card", "channels": {1: "i0"}, "gate": "ice:2"}
+    simulators = start(write_file({"ice": {"type": "icepap", "axes": {2: AXIS}}, "card": card}, speed=SPEED))
+    system = icepap.IcePAPController("127.0.0.1", simulators.message["ports"]["ice"], timeout=10)
+    axis = system[2]
+    try:
+        positions = [100.0 * place for place in range(1, 301)]
+        axis.set_ecam_table(list(positions), dtype="FLOAT")
+        axis.infoa = ("ECAM", "NORMAL")
+        axis.ecam = "PULSE"
+        assert (axis.ecam, axis.infoa) == ("ON PULSE", ["ECAM", "NORMAL"])
+        assert axis.get_ecam_table() == positions
+
+        def arrived() -> int:
+            simulators.control().do(do="triggers", line="ice:2", dropped=0.0)  # lets all arrive that is under way
+            return simulators.control().do(do="triggers", line="ice:2")["arrived"]
+
+        for target, pulses in ((15_050, 150), (0, 300)):
+            axis.move(target)
+            wait_for(lambda: axis.state_ready, 150, "the axis is ready")
+            assert arrived() == pulses
+        axis.clear_ecam_table()
+        axis.move(15_050)
+        wait_for(lambda: axis.state_ready, 150, "the axis is ready")
+        assert (arrived(), axis.ecam) == (300, "OFF PULSE")
+    finally:
+        system.disconnect()
+
+
+def test_the_client_lets_axes_follow_parametric_tables(simulators: Any, system: Any, wait_for: Any) -> None:
+    times, there = [0.0, 1.0, 2.0, 3.0], [0, 1000, 3000, 2000]
+    for axis, sign in ((system[1], 1), (system[2], -1)):
+        axis.set_parametric_table(times, [sign * place for place in there], [0.0, sign * 2000.0, 0.0, 0.0])
+        assert axis.is_parametric_table_loaded()
+        assert axis.get_parametric_table() == (times, [sign * place for place in there], [0, sign * 2000, 0, 0])
+        assert axis.get_parval(1.0) == sign * 1000
+        axis.parvel, axis.paracct = 1.0, 0.0
+        assert (axis.parvel, axis.paracct) == (1.0, 0.0)
+    with pytest.raises(RuntimeError, match="not on its parametric table"):
+        system.pmove(3, [1, 2], group=True)
+    system.movep(0, [1, 2])
+    wait_for(lambda: system[1].state_ready and system[2].state_ready, 150, "both are on their way")
+    system.pmove(3, [1, 2], group=True)
+    wait_for(lambda: system[1].state_ready and system[2].state_ready, 150, "both are at its end")
+    assert (system.get_pos([1, 2]), system[1].parpos) == ([2000, -2000], 3.0)
+    truth = simulators.control().do(do="truth")["instruments"]["ice"]["axes"]
+    assert truth["1"]["started"] == truth["2"]["started"]
+    system[1].clear_parametric_table()
+    assert not system[1].is_parametric_table_loaded()
