@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import NotReady, RondaError, TimedOut
@@ -12,10 +12,19 @@ from ronda.framework.scan.analysis.past import read_from_stream, stream_channels
 from ronda.framework.scan.analysis.results import Array, Results
 from ronda.framework.scan.background import Spawn, Task, in_thread
 from ronda.framework.scan.claims import Claims
+from ronda.framework.scan.durations import Durations
 from ronda.framework.scan.ending import Ending
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.plan import Plan
 from ronda.framework.scan.scan import Scan
+
+
+class Summary(NamedTuple):
+    """What is told of a scan that has ended; each as the property of `Scan` of that name."""
+
+    spoiled: int
+    durations: Durations
+    remarks: list[str]
 
 
 class OwnScan(Results, Scan):
@@ -47,6 +56,22 @@ class OwnScan(Results, Scan):
         self._claims = Claims() if claims is None else claims
         self._task: Task | None = None
         self._failure: RondaError | None = None
+        self._summary: Summary | None = None
+
+    @property
+    def spoiled(self) -> int:
+        """As of `Scan`."""
+        return super().spoiled if self._summary is None else self._summary.spoiled
+
+    @property
+    def durations(self) -> Durations:
+        """As of `Scan`."""
+        return super().durations if self._summary is None else self._summary.durations
+
+    @property
+    def remarks(self) -> list[str]:
+        """As of `Scan`."""
+        return super().remarks if self._summary is None else self._summary.remarks
 
     @property
     def runs(self) -> bool:
@@ -71,7 +96,17 @@ class OwnScan(Results, Scan):
             and as `Scan.run`.
         """
         with self._claims.of(self._beamline, self.plan.axes, self.plan.command):
-            super().run()
+            try:
+                super().run()
+            finally:
+                self._let_go()
+
+    def _let_go(self) -> None:
+        """Keep what people ask about an ended scan, not what it was measured with: a shell keeps a hundred scans."""
+        self._summary = Summary(self.spoiled, self.durations, self.remarks)
+        self._measuring = self._steering = self._presets = self._coming = self._own = self._baseline = None
+        if self.stream is not None:
+            self.stream.forget()
 
     def start(self) -> OwnScan:
         """Let it run beside what the user does, and return at once; `wait`, `result` and `stop` are for later.

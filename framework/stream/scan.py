@@ -59,6 +59,10 @@ class Scan:
             raise self._gone()
         return read_description(*fields)
 
+    def forget(self) -> None:
+        """Keep its description no longer; it is asked for again when it is needed."""
+        self.__dict__.pop("description", None)
+
     def record(self) -> Record:
         """Its line in the catalogue, as it is now."""
         fields = ("heading", "number", "state", "sentence", "ended")
