@@ -177,6 +177,11 @@ class Server:
             )
         return None
 
+    def leave(self) -> None:
+        """Close the connections of this thread, which ends."""
+        while self._own.idle:
+            self._own.idle.pop().close()
+
     def close(self) -> None:
         """Close all connections; later commands open new ones."""
         for link in list(self._all):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol
 
@@ -47,9 +48,14 @@ class Tended(Protocol):
 
 
 class Keeper:
-    """One daemon thread for all publishers of a process; it runs only while one of them wants it."""
+    """One daemon thread for all publishers of a process; it runs only while one of them wants it.
 
-    def __init__(self) -> None:
+    Args:
+        leave: called by the thread when it ends.
+    """
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self._leave = leave
         self._tended: set[Tended] = set()
         self._lock = threading.Lock()
         self._changed = threading.Event()
@@ -77,6 +83,12 @@ class Keeper:
             thread.join()
 
     def _run(self) -> None:
+        try:
+            self._tend()
+        finally:
+            self._leave()
+
+    def _tend(self) -> None:
         while True:
             self._changed.clear()
             with self._lock:

@@ -74,6 +74,12 @@ class Lease:
             self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._renew()
+        finally:
+            self._server.leave()
+
+    def _renew(self) -> None:
         pause = self.seconds / RENEWALS
         orders = Orders(self._server, self._scan)
         due = time.monotonic() + pause

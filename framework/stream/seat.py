@@ -51,6 +51,7 @@ class Seat:
         self.view = View()
         self.busy: Callable[[], bool] = lambda: False
         self.told: Callable[[View], None] = lambda _: None
+        self._server = server
         self._control = Control(server, session, self.me)
         self._until = 0.0
         self._safe = 0.0
@@ -229,6 +230,12 @@ class Seat:
         return view
 
     def _run(self) -> None:
+        try:
+            self._report()
+        finally:
+            self._server.leave()
+
+    def _report(self) -> None:
         pause = RENEWAL
         while not self._over.wait(pause):
             active, self._active = self._active or self.busy(), False

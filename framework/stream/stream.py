@@ -77,7 +77,7 @@ class Stream:
         wait: float = 0.0,
     ) -> None:
         self._server = Server(url, user=user, password=password, patience=patience)
-        self._keeper = Keeper()
+        self._keeper = Keeper(self._server.leave)
         self._leases: list[Lease] = []
         greet(self._server, wait)
 
