@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import tango
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_who_looks_moves_and_measures_nothing_but_reads_plots_and_stops(sit: Any
     bob = sit("bob")
     looks = rf"you look, alice@\S+, process {alice.terminal.pid} has control of the session alignment since \d\d:\d\d"
     assert re.search(looks, words(bob.seen))
-    samz.Velocity = 0.1  # slower than any prompt
+    samz.Velocity = 0.02  # slower than any prompt
     alice.send("mv(samz, 9)")
     wait_for(lambda: samz.State().name == "MOVING", 150, "samz moves")
 
@@ -65,6 +66,8 @@ def test_who_looks_moves_and_measures_nothing_but_reads_plots_and_stops(sit: Any
         assert re.search(looks, words(bob.enter(line))), line
     for line in ('newsample("Cu")', 'add_metadata(operator="bob")', "MG1.disable('*')", "cam.add_roi('r', 0, 0, 5, 5)"):
         assert re.search(looks, words(bob.enter(line))), line
+    with pytest.raises(tango.DevFailed, match="alice@"):  # other clients are not in the session, but it is in use
+        samz.Position = 0.0
     assert "MOVING" in bob.enter("samz")
     assert "loopscan(3, 0.01, diode)" in bob.enter("SCANS[-1]")
     assert "diode" in bob.enter("plot()")
@@ -73,6 +76,7 @@ def test_who_looks_moves_and_measures_nothing_but_reads_plots_and_stops(sit: Any
     alice.wait_for_prompt()
     assert "somebody stopped it" in words(alice.seen)
     assert samz.Position < 9
+    samz.Position = 0.0  # nobody uses it: any client may move it
 
 
 def test_control_is_asked_for_and_handed_over_and_the_logbook_says_so(sit: Any, samz: Any) -> None:
