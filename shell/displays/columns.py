@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -67,6 +69,25 @@ def aligned(texts: Sequence[str]) -> list[str]:
     before = max((len(whole) for whole, _, _ in parts), default=0)
     after = max((len(point) + len(rest) for _, point, rest in parts), default=0)
     return [f"{whole:>{before}}{point + rest:<{after}}" for whole, point, rest in parts]
+
+
+def folded(text: str, width: int) -> str:
+    """Lines that are too long in several: what follows stands below the text of the first one, right of its name.
+
+    Args:
+        text: lines, in which two blanks or more part a name from what is said about it.
+        width: characters of a line.
+    """
+    return "\n".join(_folded(line, width) for line in text.split("\n"))
+
+
+def _folded(line: str, width: int) -> str:
+    if len(line) <= width:
+        return line
+    name = re.match(r" *\S+(?: \S+)* {2,}", line)
+    begin = len(name[0]) if name else len(line) - len(line.lstrip(" "))
+    indent = " " * (begin if begin <= width // 2 else 0)
+    return textwrap.fill(line, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _block(labels: Column, columns: Sequence[Column]) -> str:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.errors import RondaError
+from ronda.shell.displays.columns import aligned
 from ronda.shell.prompt.together import attempt_all
 
 PERIOD = 0.1
@@ -31,6 +32,9 @@ class MovesDisplay:
         self._console = console
         self._moves = moves
         self._name_width = max(len(axis.name) for axis, _ in moves)
+        goals = aligned([f"{target:.{axis.digits}f}" for axis, target in moves])
+        units = max(len(axis.unit) for axis, _ in moves)
+        self._goals = [f"{goal} {axis.unit:{units}}" for goal, (axis, _) in zip(goals, moves, strict=True)]
         self._velocities: list[float | RondaError] = []
         self._live = Live(
             console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False, transient=transient
@@ -85,12 +89,11 @@ class MovesDisplay:
         name = axis.name.ljust(self._name_width)
         if isinstance(position, RondaError):
             return f"{name}  !ERR  {position}"
-        goal = f"{target:.{axis.digits}f}"
-        shown = f"{position:.{axis.digits}f}".rjust(max(len(goal), 10))
+        shown = f"{position:.{axis.digits}f}".rjust(max(len(f"{target:.{axis.digits}f}"), 10))
         if final:
             return f"{name}  {shown} {axis.unit}"
         velocity = self._velocities[number] if self._velocities else 0.0
         left = ""
         if isinstance(velocity, float) and velocity > 0:
             left = f"   {abs(target - position) / velocity:.1f} s left"
-        return f"{name}  {shown} → {goal} {axis.unit}{left}"
+        return f"{name}  {shown} → {self._goals[number]}{left}".rstrip()

@@ -19,7 +19,8 @@ from ronda.framework.errors import RondaError
 PERIOD = 0.1
 """Seconds between two looks at the axis."""
 
-KEYS = "→ ↑ forward   ← ↓ back   + - another step   blank stops   q leaves   Ctrl-C stops and leaves"
+KEYS = "→ ↑ forward  ← ↓ back  + - step  blank stops  q leaves  Ctrl-C stops and leaves"
+"""They fit into 80 columns."""
 
 SERIES = (1.0, 2.0, 5.0)
 """Steps that + and - go through, with their tens and tenths."""

@@ -15,10 +15,12 @@ from ronda.shell.prompt.under_cursor import signature
 
 GENERAL = """\
 mv samx 3                      the same as mv(samx, 3); Enter shows the call
-wa, sta, lsmot, lscnt, lsobj   where axes are, their states; which axes, counters, objects there are
+wa, sta                        where the axes are, and their states
+lsmot, lscnt, lsobj            which axes, counters, objects there are
 tweak samx 0.1                 move by the arrow keys
 ascan samx 0 1 10 0.1 diode    scan an axis; dscan around where it stands
-plot, cen, goto_cen, png       look at the last scan, find its peak, go there, draw it into a file
+plot, cen, goto_cen            look at the last scan, find its peak, go there
+png                            draw it into a file
 ?ascan, ?samx                  what a command or an object is
 !ls                            a command of the operating system
 SCAN_SAVING                    where data go

@@ -24,6 +24,7 @@ from ronda.framework.scan.presets import DevicePreset, PointPreset, ScanPreset
 from ronda.framework.scan.shutter_preset import ShutterPreset
 from ronda.shell.displays.banner import tell_first
 from ronda.shell.displays.colours import coloured
+from ronda.shell.displays.columns import folded
 from ronda.shell.prompt.beamline_state import BeamlineState
 from ronda.shell.prompt.begun import watch
 from ronda.shell.prompt.execution import ERROR, Interpreter
@@ -364,7 +365,7 @@ class ShellSession:
             action()
 
     def _show(self, text: str) -> None:
-        self._console.print(coloured(text))  # in lines that end between words
+        self._console.print(coloured(folded(text, self._console.width)))
 
 
 def _unheard(kind: str, text: str) -> None:

@@ -11,7 +11,8 @@ from ronda.shell.prompt.under_cursor import call_at, one_line, signature
 Fragments = list[tuple[str, str]]
 """Texts with their styles, as prompt_toolkit takes them."""
 
-IDLE = "Tab completes   ?name explains   → takes the grey text   Ctrl-R searches   Ctrl-C stops   Ctrl-D leaves"
+IDLE = "Tab completes   ?name explains   Ctrl-C stops   Ctrl-D leaves   Ctrl-R searches   → takes the grey text"
+"""80 columns have all but the last."""
 
 FRESH: Fragments = [("class:faint", IDLE)]
 

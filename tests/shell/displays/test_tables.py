@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from ronda.framework.scan.standard import Counted
-from ronda.shell.displays.columns import aligned, number_text
+from ronda.shell.displays.columns import aligned, folded, number_text
 from ronda.shell.displays.counts import counts_table
 from ronda.shell.displays.positions import Place, positions_table
 from ronda.shell.displays.scan_table import Field, ScanTable
@@ -102,3 +102,20 @@ def test_points_that_come_fast_are_all_shown() -> None:
 
 def test_a_scan_without_a_known_end_has_a_table_too() -> None:
     assert len(printed(80, [Field("diode")], [[1.0]] * 3, None)) == 4
+
+
+def test_long_lines_go_on_below_their_text() -> None:
+    text = "tweak(axis, step)\n  Move an axis by the arrow keys.\n.position   where it is now, in its unit"
+    assert folded(text, 24).splitlines() == [
+        "tweak(axis, step)",
+        "  Move an axis by the",
+        "  arrow keys.",
+        ".position   where it is",
+        "            now, in its",
+        "            unit",
+    ]
+    assert folded(text, 80) == text
+
+
+def test_a_name_that_fills_half_the_line_has_the_rest_at_the_left() -> None:
+    assert folded("a.long.name.of.something  is said about it", 30) == "a.long.name.of.something  is\nsaid about it"

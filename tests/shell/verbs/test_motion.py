@@ -212,3 +212,17 @@ def test_a_line_of_umv_fits_into_80_columns(make_axis: Any) -> None:
     display._velocities = [0.001]
 
     assert len(display._line(0, 12345.12345, final=False)) <= 80
+
+
+def test_lines_of_umv_stand_below_each_other(make_axis: Any) -> None:
+    from ronda.shell.displays.moves import MovesDisplay
+
+    samx, _ = make_axis("samx", unit="mm", digits=4)
+    rot, _ = make_axis("rot", unit="deg", digits=2)
+    display = MovesDisplay(Console(file=io.StringIO(), width=80), [(samx, 5.0), (rot, -30.0)])
+    display._velocities = [1.0, 1.0]
+
+    assert [display._line(0, 1.0, final=False), display._line(1, 0.0, final=False)] == [
+        "samx      1.0000 →   5.0000 mm    4.0 s left",
+        "rot         0.00 → -30.00   deg   30.0 s left",
+    ]
