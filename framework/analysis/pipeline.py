@@ -227,7 +227,7 @@ class _Placing:
         inputs: dict[str, Channel] = {}
         for name, channels in given.items():
             inputs |= {name: channels} if isinstance(channels, Channel) else {one.name: one for one in channels}
-        outputs = list(stage.prepare(Setting(inputs, self._scan, devices)))
+        outputs = list(stage.prepare(Setting(inputs, self._scan, devices, placed.taken)))
         if not outputs:
             raise BadValue(f"{who}: gives nothing; a stage has at least one output")
         placed.outputs = [replace(one, name=f"{step.prefix}{one.name}") for one in outputs]

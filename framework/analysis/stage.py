@@ -38,6 +38,10 @@ from ronda.framework.config.parameters import Parameters
 from ronda.framework.errors import BadValue
 from ronda.framework.stream.description import Channel, Description
 
+ORDER = "order"
+"""Attribute of an output that is a number for each point: where it is 1, the pipeline gives the scan this order, `stop`
+or `pause`, as a user would. For decisions that end a scan; those that choose its next point are the scan's own."""
+
 
 @dataclass(frozen=True)
 class Input:
@@ -97,11 +101,13 @@ class Setting:
         scan: all that is known about the scan: its command, devices, positions at the start (`attributes`).
         devices: the device of the stream from which each input comes, by the same names; that of an output of an
             earlier stage has the name of the pipeline.
+        channels: by the name of each input, the channels that stand for it, by name; one if it is not `many`.
     """
 
     inputs: Mapping[str, Channel]
     scan: Description
     devices: Mapping[str, str] = field(default_factory=dict)
+    channels: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,7 @@ def _from_lines(path: Path, found: dict[str, str], shape: Sequence[int] | None) 
             raise BadValue(f"{path}: Detector_config is {detector!r}, it should be a mapping")
         numbers = {key: float(found.get(key, 0)) for key in ("poni1", "poni2", "rot1", "rot2", "rot3")}
         distance = float(found["distance"])
-        told_shape = shape if shape is not None else detector.get("max_shape") or detector.get("shape")
+        told_shape = detector.get("max_shape") or detector.get("shape") or shape
         sizes = [_pixel(number, found, detector) for number in "12"]
         wavelength = found.get("wavelength", "None")
         length = None if wavelength == "None" else float(wavelength)
