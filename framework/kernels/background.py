@@ -14,6 +14,9 @@ from ronda.framework.errors import BadValue
 from ronda.framework.kernels.compiling import REASSOCIATE, kernel
 from ronda.framework.kernels.frames import Array, Floats, Frames
 
+FAR = 100.0
+"""Squares are counted again if the square of the distance of their base from the mean is so many variances."""
+
 
 @dataclass(frozen=True)
 class Background:
@@ -162,9 +165,14 @@ def _clip(
     for ring in range(means.size):
         part = values[start[ring] : start[ring + 1]]
         low, high = least, most
-        # the first time only for a number near the mean, from which squares keep their digits
-        number, mean, variance = _inside(part, low, high, 0.0)
-        number, mean, variance = _inside(part, low, high, mean if number else 0.0)
+        base = 0.0
+        for value in part:  # any value that counts is near enough to the mean for squares to keep their digits
+            if value >= least and value <= most:
+                base = float(value)
+                break
+        number, mean, variance = _inside(part, low, high, base)
+        if number and (mean - base) ** 2 > FAR * variance:
+            number, mean, variance = _inside(part, low, high, mean)
         for _ in range(rounds):
             if number == 0:
                 break
@@ -180,6 +188,6 @@ def _clip(
             low, high = new_low, new_high
             before = mean
             number, mean, variance = _inside(part, low, high, before)
-            if number and (mean - before) ** 2 > 100 * variance:  # counted from too far: digits were lost
+            if number and (mean - before) ** 2 > FAR * variance:
                 number, mean, variance = _inside(part, low, high, mean)
         means[ring], deviations[ring], counts[ring] = mean, np.sqrt(variance), number
