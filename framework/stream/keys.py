@@ -72,6 +72,11 @@ def live(device: str) -> str:
     return f"{ROOT}live:{device}"
 
 
+def board(kind: str) -> str:
+    """Stream of one entry: what displays were last asked to show of this kind, `plot`, `selection` or `drawing`."""
+    return f"{ROOT}board:{kind}"
+
+
 def session(name: str) -> str:
     """Hash: what a session keeps; where its data belong, and its user's metadata."""
     return f"{ROOT}session:{name}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ronda.framework.errors import BadValue, NotAllowed
 from ronda.framework.stream import catalogue, keys, lease, retention, scripts
 from ronda.framework.stream.answers import Behind
+from ronda.framework.stream.board import Board
 from ronda.framework.stream.catalogue import News, Record
 from ronda.framework.stream.connection import Server
 from ronda.framework.stream.control import LEASE
@@ -121,6 +122,10 @@ class Stream:
     def seat(self, session: str, user: str) -> Seat:
         """A place in a session where one has control and the others look; `Seat.begin` takes it."""
         return Seat(self._server, session, user)
+
+    def board(self) -> Board:
+        """What people at prompts ask the displays to show."""
+        return Board(self._server)
 
     def logbook(self) -> Logbook:
         """What people did and said, and the scans."""

@@ -97,7 +97,7 @@ class ShellSession:
         self._shown = shown = SessionObjects(beamline, work)
         self._folder = folder
         self._page = page
-        self._scans = ScanCommands(beamline, console, work.name)
+        self._scans = ScanCommands(beamline, console, work.name, page)
         self._steering = SteeringCommands(self._scans.scans, console)
         self._motion = MotionCommands(console, lambda: self._scans.scans.dry)
         self._positions = PositionCommands(shown, console)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 
 from ronda.framework.clients.axis import Axis
@@ -14,11 +16,12 @@ from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.loop import Loop
 from ronda.framework.errors import BadValue, NotFound, RondaError
 from ronda.framework.scan.analysis.history import History
-from ronda.framework.scan.analysis.points import Points
+from ronda.framework.scan.analysis.points import Column, Points
 from ronda.framework.scan.analysis.results import Results
 from ronda.shell.displays.loop_plot import loop_plot
 from ronda.shell.displays.picture import save_picture
 from ronda.shell.displays.plot import area_plot, curve_plot
+from ronda.shell.verbs.showing import OnPage, numbers
 from ronda.shell.verbs.slow import Ask, is_archived, over_scan
 
 HEIGHT = 18
@@ -51,13 +54,22 @@ class PlotCommands:
         selection: which counters are looked at.
         console: where they print.
         ask: asks data loggers.
+        page: shows on the live view what is plotted; None for nobody.
     """
 
-    def __init__(self, history: History, selection: Selection, console: Console, ask: Ask | None = None) -> None:
+    def __init__(
+        self,
+        history: History,
+        selection: Selection,
+        console: Console,
+        ask: Ask | None = None,
+        page: OnPage | None = None,
+    ) -> None:
         self._history = history
         self._ask = ask or _nobody
         self._selection = selection
         self._console = console
+        self._page = page
 
     def commands(self) -> list[Callable[..., Any]]:
         """All that people can type."""
@@ -69,17 +81,25 @@ class PlotCommands:
             self._selection.names = [] if counters == (None,) else list(map(_name, counters))
         names = self._selection.names
         self._say(f"looked at: {', '.join(names)}" if names else "looked at: the first counter of each scan")
+        if counters and self._page is not None:
+            self._say(self._page.selection(names))
 
-    def plot(self, *what: Which | int, scan: Any = -1, axis: Over = None) -> None:
-        """Plot a scan in the terminal, running or ended: plot(), plot(diode), plot(12, diode), plot(axis=samy).
+    def plot(self, *what: Any, scan: Any = -1, axis: Over = None) -> None:
+        """Plot a scan, running or ended, or arrays: plot(), plot(diode), plot(12, diode), plot(axis=samy), plot(x, y).
+
+        The plot stands in the terminal, and on the page of the live view.
 
         Args:
             what: counters to plot; without any those of plotselect, else the first of the scan. A number, or a scan,
                 is taken as the scan that is meant; a text such as "oven/Input" as an attribute that a data logger
-                keeps, which alone is drawn over the scan's time.
+                keeps, which alone is drawn over the scan's time. Arrays are drawn as they are: an image, a curve, or
+                positions and curves over them.
             scan: its number, -2 for the last but one, a scan, or the path of a file.
             axis: over which; else the first that moved.
         """
+        if any(isinstance(one, np.ndarray | list | tuple) for one in what):
+            self._plot_arrays(numbers(what))
+            return
         counters: list[Which] = []
         for one in what:
             if isinstance(one, int | Results):
@@ -97,6 +117,23 @@ class PlotCommands:
             else:
                 x, y = points.axes[:2]
                 self._say(area_plot(x, y, counter, width, height, plain=plain))
+        identifier = getattr(meant, "identifier", "")
+        if self._page is not None and identifier:
+            looked_at = [one.name for one in points.counters if not is_archived(one.name)]
+            self._say(self._page.scan(identifier, looked_at, _name_of(axis)))
+
+    def _plot_arrays(self, arrays: list[tuple[str, npt.NDArray[Any]]]) -> None:
+        width, height, plain = self._room()
+        columns = [Column(name, "", values.astype(np.float64)) for name, values in arrays]
+        if columns[0].values.ndim == 2:
+            (_, image) = arrays[0]
+            row, column = (axis.ravel().astype(np.float64) for axis in np.indices(image.shape))
+            z = Column("image", "", columns[0].values.ravel())
+            self._say(area_plot(Column("column", "", column), Column("row", "", row), z, width, height, plain=plain))
+        for one in columns[1:]:
+            self._say(curve_plot(columns[0], one, width, height, plain=plain))
+        if self._page is not None:
+            self._say(self._page.drawing(arrays))
 
     def png(self, scan: Any = -1, path: str = "", *counters: Which, axis: Over = None) -> None:
         """Draw a scan into a PNG file: png(), png(12), png(-2, "edge.png"), png(12, "", diode, i0).
@@ -161,6 +198,10 @@ def _name(counter: Which | None) -> str:
     if not isinstance(name, str) or not name:
         raise BadValue(f"plotselect: takes counters or their names, not {counter!r}")
     return name
+
+
+def _name_of(axis: Over) -> str:
+    return axis if isinstance(axis, str) else getattr(axis, "name", "")
 
 
 def _told(scan: Results, counter: str, axis: Over) -> str:

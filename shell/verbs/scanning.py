@@ -22,6 +22,7 @@ from ronda.shell.prompt.begun import belong_to
 from ronda.shell.prompt.user import user_name
 from ronda.shell.verbs.peaks import PeakCommands
 from ronda.shell.verbs.plotting import PlotCommands, Selection
+from ronda.shell.verbs.showing import OnPage
 
 if TYPE_CHECKING:
     from prompt_toolkit.key_binding import KeyPress
@@ -39,9 +40,10 @@ class ScanCommands:
         beamline: where.
         console: where they print.
         session: its name; empty for that of everybody who chose none.
+        page: address of the live view; empty if nobody knows one.
     """
 
-    def __init__(self, beamline: Beamline, console: Console, session: str = "") -> None:
+    def __init__(self, beamline: Beamline, console: Console, session: str = "", page: str = "") -> None:
         self._beamline = beamline
         self._console = console
         self._watch = Watch(console)
@@ -50,7 +52,10 @@ class ScanCommands:
         self._scans.spawn = _in_greenlet
         selection = Selection()
         self._peaks = PeakCommands(self._scans.history, console, lambda: self._scans.dry is not None, selection)
-        self._plots = PlotCommands(self._scans.history, selection, console, lambda ask: ask_first(beamline, ask))
+        on_page = OnPage(lambda: beamline.stream.board(), page)
+        self._plots = PlotCommands(
+            self._scans.history, selection, console, lambda ask: ask_first(beamline, ask), on_page
+        )
         beamline.draw = self._plots.draw_loop
 
     @property

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from ronda.shell.view.access import Access
+from ronda.shell.view.asked_for import AskedFor
 from ronda.shell.view.axes import Axes
 from ronda.shell.view.following import Following
 from ronda.shell.view.viewer import Viewer
@@ -35,7 +36,7 @@ NOT_OURS = 4403
 """WebSocket close code for a request that no page of ours has made."""
 
 
-def make_app(access: Access, following: Following, axes: Axes) -> Starlette:
+def make_app(access: Access, following: Following, axes: Axes, asked_for: AskedFor) -> Starlette:
     """The application; it starts and stops what it shows.
 
     Args:
@@ -48,17 +49,19 @@ def make_app(access: Access, following: Following, axes: Axes) -> Starlette:
             await socket.close(NOT_OURS, "the page must be opened from this address")
             return
         await socket.accept()
-        await Viewer(socket, access, following, axes).serve()
+        await Viewer(socket, access, following, axes, asked_for).serve()
 
     @contextlib.asynccontextmanager
     async def running(_: Starlette) -> AsyncIterator[None]:
         following.start()
         axes.start()
+        asked_for.start()
         try:
             yield
         finally:
             following.stop()
             axes.stop()
+            asked_for.stop()
 
     return Starlette(
         routes=[WebSocketRoute("/view", view), Mount("/", StaticFiles(directory=PAGE, html=True))],

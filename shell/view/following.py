@@ -52,6 +52,7 @@ class Following:
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
         self._shown: dict[str, ShownScan] = {}
+        self._called = ""
         self._end = threading.Event()
         self._threads = [threading.Thread(target=self._kept_up, args=(self._catalogue,), daemon=True)]
 
@@ -70,8 +71,16 @@ class Following:
         with self._lock:
             return sorted(self._records.values(), key=lambda record: record.started)[-LISTED:]
 
+    def call(self, identifier: str) -> None:
+        """Somebody plots a scan: it counts as the newest, until another one begins."""
+        with self._lock:
+            self._called = identifier if identifier in self._records else ""
+        self.version += 1
+
     def newest(self) -> str:
-        """Id of the scan that began last; empty if there is none."""
+        """Id of the scan that began last, or was plotted since; empty if there is none."""
+        if self._called:
+            return self._called
         records = self.records()
         return records[-1].identifier if records else ""
 
@@ -144,7 +153,10 @@ class Following:
             shown = self._shown.get(identifier)
             if record is None:
                 self._records.pop(identifier, None)
+                self._called = self._called if self._called != identifier else ""
             else:
+                if identifier not in self._records:
+                    self._called = ""
                 self._records[identifier] = record
         if record is not None and shown is not None:
             shown.change(record)

@@ -15,6 +15,7 @@ from ronda.framework.config.view import EVERYWHERE, LOOPBACK, page_url
 from ronda.framework.errors import NotAllowed, ServiceFailed
 from ronda.shell.view.access import Access, keep_tokens
 from ronda.shell.view.app import make_app
+from ronda.shell.view.asked_for import AskedFor
 from ronda.shell.view.axes import Axes
 from ronda.shell.view.following import Following
 
@@ -83,7 +84,7 @@ def serve(beamline: Beamline, state: Path, place: Place, ready: Callable[[Place,
     with _listening(place) as listener:
         bound = replace(place, port=listener.getsockname()[1])
         config = uvicorn.Config(
-            make_app(access, following, axes),
+            make_app(access, following, axes, AskedFor(beamline.stream, following.call)),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -18,6 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ronda.framework.errors import BadValue, NotAllowed, RondaError
 from ronda.framework.scan.analysis.curve import Curve
 from ronda.shell.view.access import Access, Role
+from ronda.shell.view.asked_for import AskedFor
 from ronda.shell.view.axes import Axes
 from ronda.shell.view.following import Following
 from ronda.shell.view.messages import encode
@@ -52,16 +53,19 @@ class Viewer:
         socket: its WebSocket, accepted.
     """
 
-    def __init__(self, socket: WebSocket, access: Access, following: Following, axes: Axes) -> None:
+    def __init__(
+        self, socket: WebSocket, access: Access, following: Following, axes: Axes, asked_for: AskedFor
+    ) -> None:
         self._socket = socket
         self._access = access
         self._following = following
         self._axes = axes
+        self._asked_for = asked_for
         self._role = Role.NOBODY  # until it has said who it is: then it wants everything from the start
         self._wanted = NEWEST
         self._scan: ShownScan | None = None
         self._sent: dict[str, int] = {}
-        self._told = {"list": -1, "axes": -1, "scan": -1}
+        self._told = {"list": -1, "axes": -1, "scan": -1, "asked for": 0}
         self._arrays: dict[str, int] = {}
         self._answers: asyncio.Queue[bytes] = asyncio.Queue(100)
         self._orders: set[asyncio.Task[None]] = set()
@@ -102,7 +106,11 @@ class Viewer:
         if version != self._told["axes"]:
             self._told["axes"] = version
             found.append(encode({"type": "axes", "axes": self._axes.shown()}))
-        return found + await self._of_scan()
+        found += await self._of_scan()
+        if self._asked_for.version != self._told["asked for"]:  # behind the scan that it may be about
+            messages, self._told["asked for"] = self._asked_for.since(self._told["asked for"])
+            found += messages
+        return found
 
     async def _of_scan(self) -> list[bytes]:
         wanted = self._following.newest() if self._wanted == NEWEST else self._wanted

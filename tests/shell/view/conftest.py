@@ -82,6 +82,7 @@ class Page:
     columns: dict[str, Growing] = field(default_factory=dict)
     arrays: dict[str, tuple[int, npt.NDArray[Any]]] = field(default_factory=dict)
     answers: list[dict[str, Any]] = field(default_factory=list)
+    asked: dict[str, tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]] = field(default_factory=dict)
 
     def ask(self, **order: Any) -> dict[str, Any]:
         """Give an order and wait for its answer."""
@@ -115,6 +116,8 @@ class Page:
                     self.columns.setdefault(name, Growing()).put(first, np.asarray(values, float))
             case "array":
                 self.arrays[header["channel"]] = (header["index"], arrays[header["channel"]])
+            case "plot" | "selection" | "drawing" as kind:
+                self.asked[kind] = (header, arrays)
             case "answer":
                 self.answers.append(header)
 
@@ -150,3 +153,22 @@ def chromium() -> Iterator[Any]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def opened(view: View, chromium: Any) -> Iterator[Callable[..., Any]]:
+    """`opened(token)` opens the page; what goes wrong in it fails the test."""
+    pages, wrong = [], []
+
+    def look(token: str = "", address: str = view.address, **how: Any) -> Any:
+        page = chromium.new_page(**{"viewport": {"width": 1400, "height": 900}, **how})
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.set_default_timeout(60_000)
+        pages.append(page)
+        page.goto(address + (f"#{token}" if token else ""))
+        return page
+
+    yield look
+    for page in pages:
+        page.close()
+    assert wrong == []

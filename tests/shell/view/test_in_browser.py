@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import h5py
@@ -10,25 +10,6 @@ import pytest
 
 from tests.shell.view.conftest import View, serving
 from tests.shell.view.test_view import saved
-
-
-@pytest.fixture
-def opened(view: View, chromium: Any) -> Iterator[Callable[..., Any]]:
-    """`opened(token)` opens the page; what goes wrong in it fails the test."""
-    pages, wrong = [], []
-
-    def look(token: str = "", address: str = view.address, **how: Any) -> Any:
-        page = chromium.new_page(**{"viewport": {"width": 1400, "height": 900}, **how})
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.set_default_timeout(60_000)
-        pages.append(page)
-        page.goto(address + (f"#{token}" if token else ""))
-        return page
-
-    yield look
-    for page in pages:
-        page.close()
-    assert wrong == []
 
 
 def test_a_curve_is_drawn_and_the_values_under_the_cursor_are_those_of_the_file(

@@ -1,6 +1,7 @@
 // The whole page: scans, the scan that is looked at, axes.
 
 import { AxisTable } from './AxisTable';
+import { DrawingPanel } from './DrawingPanel';
 import { ScanList } from './ScanList';
 import { ScanView } from './ScanView';
 import { useKnown } from './store';
@@ -17,6 +18,7 @@ export function App() {
       <ScanList />
       <ScanView />
       <AxisTable />
+      <DrawingPanel />
     </main>
   );
 }

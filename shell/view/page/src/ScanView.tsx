@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from 'react';
 import { ArrayPlot } from './ArrayPlot';
+import { useAskedChoice } from './asked';
 import { watch } from './connection';
 import { CurvePlot } from './CurvePlot';
 import { arrays, drawn, first, INDEX, type Choice } from './curve';
@@ -16,6 +17,7 @@ export function ScanView() {
   const [array, setArray] = useState('');
   const scan = shown?.heading.scan;
   useEffect(() => setChoice(shown === null ? null : first(shown)), [scan]);
+  useAskedChoice(shown, setChoice);
   const looked = shown === null ? undefined : arrays(shown.heading.channels).find(({ name }) => name === array);
   useEffect(() => watch(looked === undefined ? [] : [looked.name]), [looked?.name]);
   if (shown === null || choice === null) return <section className="scan empty">No scan yet.</section>;

@@ -1,5 +1,6 @@
 // The connection to the server: kept, made again when it is lost, and asked for what the page wants to see.
 
+import { takeAsked } from './asked';
 import { decode } from './messages';
 import { change, now, take } from './store';
 
@@ -67,7 +68,7 @@ export function connect(): void {
     const decoded = decode(event.data);
     const { header } = decoded;
     if (header.type !== 'answer') {
-      take(decoded);
+      if (!takeAsked(decoded)) take(decoded);
       return;
     }
     const one = waiting.get(header.number as number);

@@ -4,6 +4,7 @@ import { createRoot } from 'react-dom/client';
 import 'uplot/dist/uPlot.min.css';
 import '@h5web/lib/styles.css';
 import './style.css';
+import './drawing.css';
 import { App } from './App';
 import { connect } from './connection';
 
