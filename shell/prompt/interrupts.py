@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import termios
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -18,6 +20,12 @@ FIRST, SECOND, THIRD = 1, 2, 3
 """Presses: end in order; do not go back either; come back at once, whatever goes on."""
 
 STOPPING = "stopping; a third Ctrl-C returns at once and leaves the rest as it is"
+
+SOON, MOST = 0.01, 100
+"""Seconds after which a press is looked at again that came while an object was being deleted, and how often at most."""
+
+CALLBACKS = {one.__init__.__code__.co_filename for one in (weakref.WeakSet, weakref.WeakValueDictionary)}
+"""Where Python calls what is told that an object has gone."""
 
 BEAT = 1.0
 """Seconds between two events of the loop, for it ends when nothing can happen any more."""
@@ -47,6 +55,7 @@ class Interrupts:
         self._command: Command | None = None
         self._main = gevent.getcurrent()
         self._abandoned: list[Command] = []
+        self._postponed = 0
 
     def run(self, action: Callable[[], object]) -> BaseException | None:
         """Run a command; returns what ended it, None if it came to its end.
@@ -79,10 +88,17 @@ class Interrupts:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def _pressed(self, _: int, __: FrameType | None) -> None:
+    def _pressed(self, _: int, frame: FrameType | None) -> None:
         command = self._command
         if command is None or command.over:
             return
+        if self._postponed < MOST and _deletes(frame):
+            self._postponed += 1
+            again = threading.Timer(SOON, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT])
+            again.daemon = True
+            again.start()
+            return
+        self._postponed = 0
         command.presses += 1
         here = gevent.getcurrent() is command.greenlet
         later = gevent.get_hub().loop.run_callback
@@ -104,6 +120,15 @@ class Interrupts:
         left = KeyboardInterrupt()
         left.add_note(told_left([*command.begun.moving(), *self._leave()]))
         return left
+
+
+def _deletes(frame: FrameType | None) -> bool:
+    """Whether Python is deleting an object, where it ignores whatever is raised; it may do so at any moment."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__" or frame.f_code.co_filename in CALLBACKS:
+            return True
+        frame = frame.f_back
+    return False
 
 
 class _Left(BaseException):

@@ -128,6 +128,20 @@ def test_also_what_one_of_its_greenlets_began(seat: Seat) -> None:
     assert seat.run(command) == ["samx stopped at 1.0 mm"]
 
 
+def test_a_press_while_an_object_is_deleted_is_not_lost(seat: Seat) -> None:
+    class Deleted:
+        def __del__(self) -> None:
+            press()
+
+    def command() -> None:
+        seat.samx.start(5)
+        Deleted()
+        while True:
+            pass
+
+    assert seat.run(command) == ["samx stopped at 1.0 mm"]
+
+
 def test_an_axis_that_somebody_sent_elsewhere_meanwhile_is_let_be(seat: Seat) -> None:
     def command() -> None:
         seat.samx.start(5)
