@@ -47,7 +47,7 @@ Step = str | Key | Seen
 ENTER = Key("Enter")
 
 SCREENS: dict[str, list[Step]] = {
-    "start": ["wa samx samy energy", ENTER, Seen("energy"), "sta", ENTER, Seen("s1vo")],
+    "start": ["wa samx samy energy", ENTER, Seen(r"^dial"), "stm samx samy energy", ENTER, Seen("energy +ON")],
     "typing": ["ascan samx 0 1 10 .1 d", Key("Tab"), Seen("diode +counter of ct1"), Key("Tab")],
     "move": ["umv samx 5 samy -3", ENTER, Seen(r"samx +[1-4]\.\d+ → .* s left")],
     "scan": [
@@ -56,9 +56,9 @@ SCREENS: dict[str, list[Step]] = {
     ],
     "plot": [
         "mv samy 0; dscan samy -0.2 0.5 35 .02 diode", ENTER, Seen("saved: "), Key("C-l"), Seen(PROMPT),
-        "plot", ENTER, Seen("peak .* at"), "goto_cen", ENTER, Seen("moved there"), "png", ENTER,
-        Seen("drawn"),
+        "plot", ENTER, Seen("peak .* at"),
     ],
+    "peak": ["cen", ENTER, Seen(r"^\d+\.\d+"), "goto_cen", ENTER, Seen("moved there"), "png", ENTER, Seen("drawn")],
     "tweak": ["tweak samx 0.5", ENTER, Seen("q leaves"), Key("Right"), Seen(r"→ 0\.5000 mm")],
     "ask": [
         "with cleanup(samx, restore_list=axis.POS):", ENTER, "mv samx 9", ENTER, ENTER, Seen(r"\.\.\. *$"),
