@@ -15,7 +15,7 @@ from ronda.framework.scan.opening import ELAPSED, OWN
 from ronda.framework.stream import Stream
 from ronda.framework.stream.answers import ScanGone
 from ronda.framework.stream.catalogue import Record
-from ronda.framework.stream.description import State
+from ronda.framework.stream.description import Device, State
 from ronda.framework.stream.scan import Scan
 from ronda.framework.tango.names import ScanSessionAttribute
 
@@ -152,7 +152,7 @@ class Following(Driver):
         if scan is None or record is None:
             return NO_SCAN
         try:
-            names = [device.name for device in scan.description.devices if _measures(device.attributes, device.name)]
+            names = [device.name for device in scan.description.devices if _measures(device)]
             done = min((scan.extent(name).length for name in names), default=0)
             left = self._time_left(scan, record, done)
         except ScanGone:
@@ -181,6 +181,6 @@ class Following(Driver):
         return elapsed / (done - 1) * max(record.points - done, 0)
 
 
-def _measures(attributes: Mapping[str, Any], name: str) -> bool:
-    """Whether a source has an entry for each point."""
-    return name == OWN or "tango" in attributes
+def _measures(device: Device) -> bool:
+    """Whether a source has an entry for each point, which the scan waits for."""
+    return device.name == OWN or ("tango" in device.attributes and not device.derived)

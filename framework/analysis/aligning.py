@@ -19,6 +19,9 @@ BATCH_BYTES = 32_000_000
 MOST_POINTS = 4096
 """Points of a batch at most, so that other work comes between."""
 
+VALID, RAISED, SKIPPED, LOST = range(4)
+"""Of a point: it has its results; a stage raised; it was left out, because the pipeline samples; its input was lost."""
+
 Load = Callable[[Channel, Any], tuple[npt.NDArray[Any], Mapping[int, str]]]
 """Gives the frames behind references, and by their place why some are lost."""
 
@@ -54,9 +57,12 @@ class Aligner:
     Args:
         channels: by device, the channels that are wanted.
         load: reads frames; for channels that are stored by reference.
+        first: index of the first point.
+        every: only each n-th point is wanted, counted from 0; the frames of others are not read.
     """
 
-    def __init__(self, channels: Mapping[str, Sequence[Channel]], load: Load, first: int = 0) -> None:
+    def __init__(self, channels: Mapping[str, Sequence[Channel]], load: Load, first: int = 0, every: int = 1) -> None:
+        self._every = every
         self._channels = channels
         self._load = load
         self._waiting: dict[str, deque[Block | _Gap]] = {device: deque() for device in channels}
@@ -96,8 +102,14 @@ class Aligner:
         stop = min(
             [stop, *(part.stop if isinstance(part, _Gap) else part.first + part.count for part in parts.values())]
         )
-        first, self._next = self._next, stop
-        gap = next((part for part in parts.values() if isinstance(part, _Gap)), None)
+        first = self._next
+        left_out = None
+        if self._every > 1:
+            aside = first % self._every
+            stop = min(stop, first + (self._every - aside if aside else 1))
+            left_out = _Gap(first, stop, "", SKIPPED) if aside else None
+        self._next = stop
+        gap = left_out or next((part for part in parts.values() if isinstance(part, _Gap)), None)
         blocks = [part.part(first, stop) for part in parts.values() if isinstance(part, Block)]
         for device, part in parts.items():
             if (part.stop if isinstance(part, _Gap) else part.first + part.count) <= stop:
@@ -105,7 +117,7 @@ class Aligner:
         times = blocks[0].times if blocks else np.full(stop - first, np.nan)
         pulses = next((block.pulses for block in blocks if block.pulses is not None), None)
         if gap is not None:
-            why = dict.fromkeys(range(stop - first), gap.why)
+            why = dict.fromkeys(range(stop - first), gap.why)  # no word about what was left out on purpose
             return Batch(first, {}, times, pulses, why, gap.status)
         return self._filled(first, blocks, times, pulses)
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
+import os
 import pkgutil
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -26,7 +29,8 @@ def ready_stages() -> list[str]:
 
 
 def find_stage(name: str) -> type[Stage]:
-    """The stage `NAME` of `framework/analysis/ready/NAME.py`, or `package.module:NAME` of your own.
+    """The stage `NAME` of `framework/analysis/ready/NAME.py`, or one of your own: `package.module:NAME`, or
+    `FILE.py:NAME` with a file in the folder of the YAML files (`RONDA_CONFIG_FOLDER`; without that in the present one).
 
     Raises:
         ConfigurationError: it cannot be imported, or is no stage.
@@ -34,7 +38,7 @@ def find_stage(name: str) -> type[Stage]:
     module_name, _, attribute = name.partition(":")
     if not attribute:
         module_name = f"{READY}.{name}"
-    module = _imported(name, module_name)
+    module = _from_file(name, module_name) if module_name.endswith(".py") else _imported(name, module_name)
     if attribute:
         found: Any = getattr(module, attribute, None)
     else:
@@ -52,6 +56,19 @@ def find_stage(name: str) -> type[Stage]:
 
 def _is_stage(thing: object) -> bool:
     return inspect.isclass(thing) and issubclass(thing, Stage) and thing not in (Stage, PointStage, FunctionStage)
+
+
+def _from_file(name: str, file: str) -> ModuleType:
+    path = Path(os.environ.get("RONDA_CONFIG_FOLDER", ".")) / file
+    spec = importlib.util.spec_from_file_location(f"ronda_stages_{path.stem}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise ConfigurationError(f"the stage {name!r} cannot be imported: there is no file {path}")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:  # a user's file may raise anything
+        raise ConfigurationError(f"the stage {name!r} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
 
 
 def _imported(name: str, module_name: str) -> ModuleType:

@@ -13,13 +13,21 @@ from pydantic import ValidationError
 from ronda.framework.analysis.finding import find_stage
 from ronda.framework.analysis.stage import Input, Output, Setting, Stage, require_inputs
 from ronda.framework.errors import BadValue, ConfigurationError
-from ronda.framework.stream.description import DERIVED, EACH_POINT, IN_STEP_WITH, Channel, Description, Device
+from ronda.framework.stream.description import (
+    DERIVED,
+    EACH_POINT,
+    IN_STEP_WITH,
+    STATUS_ROLE,
+    Channel,
+    Description,
+    Device,
+)
 
 STATUS = "status"
 """Output that each source of results has: one of the numbers below."""
 
-VALID, RAISED, SKIPPED, LOST = range(4)
-"""Of a point: it has its results; a stage raised; it was left out, because the pipeline samples; its input was lost."""
+EVENT_BYTES = 240
+"""Bytes of the sentence of an event at most."""
 
 Line = tuple[str, str]
 """Whose indices points have: `("step", sub-scan)` of devices in step, `("device", name)`, or `("stage", name)`."""
@@ -241,6 +249,7 @@ class _Placing:
         prepared = Prepared(self._name, self._placed, self._sources, self._main, self._together, ())
         lines = dict.fromkeys(each.gives for each in self._placed)
         devices = []
+        role = {"role": STATUS_ROLE}
         for line in lines:
             outputs = prepared.outputs_of(line)
             if not outputs:
@@ -248,13 +257,18 @@ class _Placing:
             channels = [one.channel(prepared.channel_name(line, one.name)) for one in outputs]
             attributes: dict[str, Any] = {DERIVED: {**provenance, "channels": self._taken()}}
             if line[0] != "stage":
-                channels.append(Channel(prepared.channel_name(line, STATUS), "|u1"))
+                channels.append(Channel(prepared.channel_name(line, STATUS), "|u1", attributes=role))
                 attributes[EACH_POINT] = True
             if line[0] == "step":
                 attributes[IN_STEP_WITH] = int(line[1])
             devices.append(Device(prepared.device_of(line), channels, attributes))
         if not devices:
             raise BadValue(f"{self._name}: publishes nothing, all outputs of its stages are internal")
+        told = [
+            Channel(f"{self._name}_event_point", "<i8", attributes=role),
+            Channel(f"{self._name}_event", f"|S{EVENT_BYTES}", attributes=role),
+        ]
+        devices.append(Device(events_of(self._name), told, {DERIVED: {}}))
         return replace(prepared, devices=devices)
 
     def _taken(self) -> list[str]:
@@ -308,6 +322,11 @@ class _Placing:
                 if name not in self._made:
                     device = self._scan.channel(name)[0].name
                     self._together += [] if device in self._together else [device]
+
+
+def events_of(pipeline: str) -> str:
+    """Name of the source of what happened while results were made: parameters that changed, stages that raised."""
+    return f"{pipeline}.events"
 
 
 def line_of(scan: Description, device: Device) -> Line:

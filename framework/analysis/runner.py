@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ronda.framework.analysis.aligning import Aligner, Batch, Load
-from ronda.framework.analysis.pipeline import LOST, RAISED, STATUS, Line, Placed, Prepared
+from ronda.framework.analysis.aligning import LOST, RAISED, Aligner, Batch, Load
+from ronda.framework.analysis.pipeline import STATUS, Line, Placed, Prepared
 from ronda.framework.analysis.stage import Output, Points, Results
 from ronda.framework.errors import BadValue, RondaError
 from ronda.framework.stream.blocks import Block
@@ -55,13 +55,33 @@ class Found:
 
 
 @dataclass
-class _Work:
-    """A batch on its way through the stages."""
+class InHand:
+    """A batch on its way through the stages.
+
+    Attributes:
+        batch: the points, with the outputs so far.
+        bad: by name of a channel or output, for which points it is not there.
+        problems: why.
+        status: of each point.
+    """
 
     batch: Batch
     bad: dict[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     status: npt.NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, "u1"))
+
+    @classmethod
+    def of(cls, batch: Batch) -> InHand:
+        """A batch that no stage has seen yet."""
+        work = cls(batch, status=np.zeros(batch.count, "u1"))
+        lost = np.zeros(batch.count, bool)
+        for place, why in batch.lost.items():
+            lost[place] = True
+            work.status[place] = batch.status or LOST
+            if why:
+                work.problems.append(Problem(batch.first + place, batch.first + place + 1, "", why))
+        work.bad = dict.fromkeys([*batch.data, ""], lost)
+        return work
 
 
 class Runner:
@@ -71,12 +91,13 @@ class Runner:
         prepared: the pipeline; it serves this runner alone.
         load: reads frames that are stored by reference.
         first: index of the first point; not 0 only where all stages are point-wise.
+        every: only each n-th point is looked at.
     """
 
-    def __init__(self, prepared: Prepared, load: Load, first: int = 0) -> None:
+    def __init__(self, prepared: Prepared, load: Load, first: int = 0, every: int = 1) -> None:
         self._prepared = prepared
         sources = {device: prepared.sources[device] for device in prepared.together if device in prepared.sources}
-        self._aligner = Aligner(sources, load, first)
+        self._aligner = Aligner(sources, load, first, every)
         self._load = load
         self._lengths: dict[Line, int] = {}
         self._apart = {
@@ -113,6 +134,27 @@ class Runner:
             self._aligner.skip(device, stop, why, status)
             yield from self._aligned()
 
+    def begin(self, blocks: Iterable[Block], missing: Mapping[str, tuple[int, str]], stages: int) -> Iterator[InHand]:
+        """Take a range of points and let the first stages, which are point-wise, take what all devices have.
+
+        Args:
+            missing: by device, up to where its first points will not come, and why.
+        """
+        for device, (stop, why) in missing.items():
+            self._aligner.skip(device, stop, why, LOST)
+        for block in blocks:
+            self._aligner.add(block)
+        while (batch := self._aligner.batch()) is not None:
+            work = InHand.of(batch)
+            for placed in self._prepared.placed[:stages]:
+                self._each_point(placed, work)
+            yield work
+
+    def go_on(self, work: InHand, stages: int) -> Iterator[Found]:
+        """Let the other stages take what `begin` gave, somewhere; they see the points in order."""
+        assert self._prepared.main is not None  # noqa: S101 - there are points of it
+        yield from self._run(self._prepared.main, work, stages)
+
     def change(self, step: str, parameters: Any) -> None:
         """Let a stage take other parameters from the next point on.
 
@@ -141,42 +183,34 @@ class Runner:
     def _aligned(self) -> Iterator[Found]:
         while (batch := self._aligner.batch()) is not None:
             assert self._prepared.main is not None  # noqa: S101 - there are batches of its points
-            yield from self._run(self._prepared.main, batch)
+            yield from self._run(self._prepared.main, InHand.of(batch))
 
-    def _run(self, line: Line, batch: Batch) -> Iterator[Found]:
-        """Let all stages of a line take a batch."""
-        work = _Work(batch, status=np.zeros(batch.count, "u1"))
-        lost = np.zeros(batch.count, bool)
-        for place, why in batch.lost.items():
-            lost[place] = True
-            work.status[place] = batch.status or LOST
-            work.problems.append(Problem(batch.first + place, batch.first + place + 1, "", why))
-        for name in batch.data:
-            work.bad[name] = lost
+    def _run(self, line: Line, work: InHand, after: int = 0) -> Iterator[Found]:
+        """Let all stages of a line take a batch, but for the first ones."""
         beside: list[Found] = []
-        for placed in self._prepared.placed:
+        for placed in self._prepared.placed[after:]:
             if placed.line != line:
                 continue
-            bad = self._not_there(placed, work, lost)
             if placed.stage.each_point:
-                self._each_point(placed, work, bad)
+                self._each_point(placed, work)
             else:
-                beside += self._some_points(placed, work, bad)
+                beside += self._some_points(placed, work)
         outputs = self._prepared.outputs_of(line)
         if outputs:
             yield self._found(line, work, outputs)
         yield from beside
 
-    def _not_there(self, placed: Placed, work: _Work, lost: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    def _not_there(self, placed: Placed, work: InHand) -> npt.NDArray[np.bool_]:
         """For which points a stage lacks an input."""
-        bad = lost.copy()
+        bad = work.bad[""].copy()
         for names in placed.taken.values():
             for name in names:
                 if name in work.bad:
                     bad |= work.bad[name]
         return bad
 
-    def _each_point(self, placed: Placed, work: _Work, bad: npt.NDArray[np.bool_]) -> None:
+    def _each_point(self, placed: Placed, work: InHand) -> None:
+        bad = self._not_there(placed, work)
         count = work.batch.count
         into = {output.name: filled(output, count) for output in placed.outputs}
         failed = bad.copy()
@@ -194,7 +228,7 @@ class Runner:
             work.bad[output.name] = failed
 
     def _tried(
-        self, placed: Placed, work: _Work, start: int, stop: int
+        self, placed: Placed, work: InHand, start: int, stop: int
     ) -> Iterator[tuple[int, int, dict[str, npt.NDArray[Any]] | Exception]]:
         """Results of points, or why there are none; of a point-wise stage for each point that has none alone."""
         try:
@@ -209,16 +243,16 @@ class Runner:
                 except Exception as alone:  # noqa: BLE001 - as above
                     yield place, place + 1, alone
 
-    def _computed(self, placed: Placed, work: _Work, start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
+    def _computed(self, placed: Placed, work: InHand, start: int, stop: int) -> dict[str, npt.NDArray[Any]]:
         found = placed.stage.process(_points(placed, work.batch, start, stop))
         if isinstance(found, Results):
             raise BadValue(f"{placed.step.label}: gives Results, and says that it gives one result for each point")
         prefix = placed.step.prefix
         return {one.name: _checked(placed, one, found, stop - start, prefix) for one in placed.outputs}
 
-    def _some_points(self, placed: Placed, work: _Work, bad: npt.NDArray[np.bool_]) -> list[Found]:
+    def _some_points(self, placed: Placed, work: InHand) -> list[Found]:
         found: list[Found] = []
-        for start, stop in runs_of(~bad):
+        for start, stop in runs_of(~self._not_there(placed, work)):
             try:
                 results = placed.stage.process(_points(placed, work.batch, start, stop))
             except Exception as error:  # noqa: BLE001 - as above
@@ -258,11 +292,11 @@ class Runner:
             return
         if len(times):
             self._lengths[line] = first + len(times)
-            yield from self._run(line, Batch(first, data, times, pulses))
+            yield from self._run(line, InHand.of(Batch(first, data, times, pulses)))
 
     # -- what is given
 
-    def _found(self, line: Line, work: _Work, outputs: Sequence[Output]) -> Found:
+    def _found(self, line: Line, work: InHand, outputs: Sequence[Output]) -> Found:
         prepared, batch = self._prepared, work.batch
         data = {prepared.channel_name(line, one.name): batch.data[one.name] for one in outputs}
         if line[0] != "stage":
@@ -274,7 +308,7 @@ class Runner:
         problem = Problem(first, first, placed.step.label, _sentence(error))
         return Found(self._prepared.device_of(line), first, {}, np.zeros(0), None, (problem,))
 
-    def _problem(self, placed: Placed, work: _Work, start: int, stop: int, error: Exception) -> Problem:
+    def _problem(self, placed: Placed, work: InHand, start: int, stop: int, error: Exception) -> Problem:
         first = work.batch.first
         return Problem(first + start, first + stop, placed.step.label, _sentence(error))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from ronda.framework.errors import BadValue
 from ronda.framework.nexus import words
 from ronda.framework.nexus.definitions.fitting import fit, join, require_units
 from ronda.framework.stream.catalogue import Record
-from ronda.framework.stream.description import Channel, Description, Device
+from ronda.framework.stream.description import DERIVED, STATUS_ROLE, Channel, Description, Device
 from ronda.framework.stream.layout import ChannelNode, GridNode, GroupNode, LinkNode, Node, TimesNode, ValueNode
 
 PROGRAM = "ronda"
@@ -100,7 +101,7 @@ def _subscan_entry(path: str, of_scan: GroupNode, description: Description) -> G
     """What devices measured by a timer of their own beside a scan."""
     subscan, main = int(path.rpartition(".")[2]), _beside(path, 1)
     own = [device for device in description.devices if device.subscan == subscan]
-    signals = [c.name for device in own for c in device.channels if not _moved(c) and c.shape == ()]
+    signals = [c.name for device in own for c in device.channels if not _moved(c) and c.shape == () and _measured(c)]
     axes = [c.name for device in own for c in device.channels if _moved(c)]
     alone = replace(description, devices=own, attributes={words.PLOT: {"signals": signals, "axes": axes}})
     children: dict[str, Node] = {
@@ -112,11 +113,38 @@ def _subscan_entry(path: str, of_scan: GroupNode, description: Description) -> G
         **{name: LinkNode(f"{main}/{name}") for name in LINKED if name in of_scan.children},
         **{name: ValueNode(text) for name, text in _belonging(description).items() if text},
     }
+    children |= _processes(own)
     attributes: dict[str, Any] = {"NX_class": "NXentry"}
     if (plot := _plot(path, alone)) is not None:
         children[PLOT_GROUP] = plot
         attributes["default"] = PLOT_GROUP
     return GroupNode(children, attributes)
+
+
+def _processes(devices: Sequence[Device]) -> dict[str, Node]:
+    """How results were computed from what was measured: an NXprocess for each stage of a pipeline, in order."""
+    found: dict[str, Node] = {}
+    for device in devices:
+        told = device.attributes.get(DERIVED)
+        for place, stage in enumerate(told.get("stages", ()) if isinstance(told, Mapping) else (), 1):
+            name = f"process_{stage['name']}"
+            if name in found:
+                continue
+            inputs = stage.get("inputs") or {}
+            found[name] = GroupNode(
+                {
+                    "program": ValueNode(str(told.get("program", ""))),
+                    "version": ValueNode(str(told.get("version", ""))),
+                    "sequence_index": ValueNode(place),
+                    "stage": ValueNode(str(stage["stage"])),
+                    "stage_version": ValueNode(str(stage.get("version", ""))),
+                    "inputs": ValueNode([f"{key} = {value}" for key, value in inputs.items()] or [""]),
+                    "channels": ValueNode([str(one) for one in told.get("channels", ())] or [""]),
+                    "parameters": ValueNode(json.dumps(stage.get("parameters", {}))),
+                },
+                {"NX_class": "NXprocess"},
+            )
+    return found
 
 
 def _entry(path: str, identifier: str, number: int, description: Description, record: Record | None) -> GroupNode:
@@ -386,6 +414,10 @@ def _measuring(description: Description) -> list[Device]:
 
 def _moved(channel: Channel) -> bool:
     return channel.attributes.get(words.ROLE) == "positioner"
+
+
+def _measured(channel: Channel) -> bool:
+    return channel.attributes.get(words.ROLE) != STATUS_ROLE
 
 
 def _positioner(channel: Channel) -> str:

@@ -18,6 +18,7 @@ from ronda.framework.scan.baseline import Baseline
 from ronda.framework.scan.chain import subscan
 from ronda.framework.scan.changed_settings import ChangedSettings
 from ronda.framework.scan.control import Control
+from ronda.framework.scan.derived import with_results
 from ronda.framework.scan.durations import Durations
 from ronda.framework.scan.ending import Ending
 from ronda.framework.scan.home import Home
@@ -303,6 +304,8 @@ class Scan:
             suspenders=[one.name for one in self._suspenders],
             after_scan=[*(self._presets.if_owner_dies() if self._presets else ()), *self._hooks.described()],
         )
+        self._check_stop()
+        description = with_results(self._beamline, description)
         self._check_stop()
         self.stream = open_numbered(self._beamline, policy, belonging.place, description, lease_seconds=LEASE)
         self.identifier, self.number, self.units = self._scan.identifier, self._scan.number, units

@@ -44,6 +44,9 @@ own, also after the scan has ended, and nobody waits for it before."""
 IN_STEP_WITH = "in_step_with"
 """Attribute of a derived device: the sub-scan whose points its own belong to, with the same indices."""
 
+STATUS_ROLE = "status"
+"""Role (channel attribute `role`) of a channel that says how results came about: nothing that is measured."""
+
 LARGEST_POINT = 1 << 20
 """Bytes that one point of a device may send through Redis; anything larger goes by reference."""
 

@@ -77,6 +77,26 @@ def board(kind: str) -> str:
     return f"{ROOT}board:{kind}"
 
 
+def work(pipeline: str) -> str:
+    """Stream: ranges of points that workers of an analysis pipeline share through the consumer group `workers`."""
+    return f"{ROOT}analysis:{pipeline}:work"
+
+
+def done_work(pipeline: str, scan: str) -> str:
+    """Stream: what workers have computed of such ranges of a scan, until the pipeline has taken it."""
+    return f"{ROOT}analysis:{pipeline}:done:{scan}"
+
+
+def pipeline(name: str) -> str:
+    """Hash: what workers must know of an analysis pipeline: `stages` as JSON."""
+    return f"{ROOT}analysis:{name}"
+
+
+def analysing(pipeline: str) -> str:
+    """String with a time to live: that somebody runs an analysis pipeline."""
+    return f"{ROOT}analysis:{pipeline}:alive"
+
+
 def session(name: str) -> str:
     """Hash: what a session keeps; where its data belong, and its user's metadata."""
     return f"{ROOT}session:{name}"

@@ -213,8 +213,10 @@ local function set_state(id, state, sentence)
   tell(id, state, sentence)
   if ENDED[state] then
     call('HSET', scan, 'ended', string.format('%.6f', now()))
+    local own_end = {} -- devices whose points are computed from those of others go on after the scan
+    for _, device in ipairs(cjson.decode(call('HGET', scan, 'derived') or '[]')) do own_end[device] = true end
     for _, device in ipairs(cjson.decode(call('HGET', scan, 'names'))) do
-      if not call('HGET', scan, 'end ' .. device) then
+      if not own_end[device] and not call('HGET', scan, 'end ' .. device) then
         end_device(id, device, 'over', sentence ~= '' and sentence or 'the scan is ' .. state)
       end
     end

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ronda.framework.errors import BadValue, NotAllowed
 from ronda.framework.stream import keys, memory, orders, scripts
 from ronda.framework.stream.answers import Behind, HeldBack, ScanGone, ScanOver
+from ronda.framework.stream.blocks import Block
 from ronda.framework.stream.catalogue import Record, make_record
 from ronda.framework.stream.connection import Server
 from ronda.framework.stream.cursor import Cursor, Start
@@ -288,6 +289,26 @@ class Scan:
         """
         device, found = self.description.channel(channel)
         return memory.read(self._server, self.identifier, device, found, start, stop)
+
+    def blocks(self, device: str, channels: Sequence[str], start: int, stop: int) -> list[Block]:
+        """The points of a device with start ≤ index < stop, as the blocks they came in, from memory.
+
+        Raises:
+            as `read`.
+        """
+        found = self.description.device(device)
+        wanted = [channel for channel in found.channels if channel.name in channels]
+        return memory.read_blocks(self._server, self.identifier, found, wanted, start, stop)
+
+    def end_derived(self, device: str, sentence: str) -> None:
+        """Say that no more results will come of a pipeline that is gone, as failed; harmless if they have ended.
+
+        Raises:
+            NotAllowed: the device is not derived from others.
+        """
+        if not self.description.device(device).derived:
+            raise NotAllowed(f"scan {self.number}: {device} measures itself, so that only its own program ends it")
+        self._server.script(scripts.END, self.identifier, device, "", "failed", "", sentence)
 
     def tree(
         self, layout: Layout | None = None, saved: SavedData | None = None, frames: FrameReader | None = None

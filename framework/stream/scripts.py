@@ -50,7 +50,7 @@ OPEN = Script(
     CONTROL_HELD
     + """
 -- id, number counter, number above, start, heading, devices, names, consumers, cost, owner, lease in ms, subscans,
--- must know, key of its session's control or '', who opens it there, lease of control in s ->
+-- must know, key of its session's control or '', who opens it there, lease of control in s, derived devices ->
 -- number; -1 if the last number must be known ('1') and is not; -2 if somebody else has control of its session
 wake()
 local id = ARGV[1]
@@ -67,6 +67,7 @@ number = math.max(tonumber(call('HGET', NUMBERS, ARGV[2]) or 0), tonumber(ARGV[3
 call('HSET', NUMBERS, ARGV[2], text(number))
 call('HSET', scan, 'number', text(number), 'state', 'PREPARING', 'sentence', '', 'heading', ARGV[5],
   'devices', ARGV[6], 'names', ARGV[7], 'consumers', ARGV[8], 'cost', ARGV[9], 'subscans', ARGV[12])
+if ARGV[17] ~= '[]' then call('HSET', scan, 'derived', ARGV[17]) end
 for _, device in ipairs(cjson.decode(ARGV[7])) do
   call('HSET', scan, 'first ' .. device, 0, 'granted ' .. device, 0, 'released ' .. device, 0)
   call('XADD', blocks_key(id, device), '0-1', 'scan', id) -- makes the stream: publishers never do
@@ -345,4 +346,26 @@ end
 call('XADD', line, 'MAXLEN', '~', 1000, entry[1] .. '-' .. ARGV[3], 'scan', id, 'index', ARGV[2], 'fired', ARGV[4],
   'expiry', ARGV[5], 'point', ARGV[6])
 return 'fired'
+""")
+
+KEEP_WORK = Script("""
+-- work, id of an entry, worker -> 'held' | 'lost'; who has it keeps it from being claimed by others
+wake()
+local pending = call('XPENDING', ARGV[1], 'workers', ARGV[2], ARGV[2], 1)[1]
+if not pending or pending[2] ~= ARGV[3] then return 'lost' end
+call('XCLAIM', ARGV[1], 'workers', ARGV[3], 0, ARGV[2], 'JUSTID')
+return 'held'
+""")
+
+HAND_IN = Script("""
+-- work, done, id of an entry, worker, then fields of the result -> 'done' | 'late'; only who has an entry may hand in
+wake()
+if call('EXISTS', ARGV[1]) == 0 then return 'late' end
+local pending = call('XPENDING', ARGV[1], 'workers', ARGV[3], ARGV[3], 1)[1]
+if not pending or pending[2] ~= ARGV[4] then return 'late' end
+call('XADD', ARGV[2], '*', unpack(ARGV, 5))
+call('PEXPIRE', ARGV[2], 86400000)
+call('XACK', ARGV[1], 'workers', ARGV[3])
+call('XDEL', ARGV[1], ARGV[3])
+return 'done'
 """)

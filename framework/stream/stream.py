@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from ronda.framework.stream.logbook import Logbook
 from ronda.framework.stream.scan import Scan
 from ronda.framework.stream.seat import Seat
 from ronda.framework.stream.session import Session
+from ronda.framework.stream.work import SharedWork
 
 if TYPE_CHECKING:
     from ronda.framework.stream.frames.store import FrameStore
@@ -168,7 +170,8 @@ class Stream:
         ]
         counter = keys.number_counter(description.counted_in())
         must_know = int(last_number is not None)
-        control = (keys.control(description.session) if description.session else "", seat, LEASE)
+        derived = json.dumps([device.name for device in description.devices if device.derived])
+        control = (keys.control(description.session) if description.session else "", seat, LEASE, derived)
         number = self._server.script(scripts.OPEN, identifier, counter, number_above, *fixed, must_know, *control)
         if number == UNKNOWN and last_number is not None:
             above = max(number_above, last_number())
@@ -196,6 +199,10 @@ class Stream:
         """
         identifier = catalogue.identify(self._server, which, session=session, dataset=dataset)
         return Scan(self._server, self._keeper, identifier)
+
+    def shared_work(self, pipeline: str) -> SharedWork:
+        """The work that processes share in a pipeline of analysis."""
+        return SharedWork(self._server, pipeline)
 
     def frame_store(self, address: str = "127.0.0.1", port: int = 0) -> FrameStore:
         """A place for the large frames of this process's devices; see `FrameStore`.

@@ -341,6 +341,24 @@ class WriterAttribute(StrEnum):
     LAST_ERROR = "LastError"
 
 
+class AnalysisAttribute(StrEnum):
+    """Attributes of a pipeline of live analysis, beside those of its stages' parameters."""
+
+    RATE = "Rate"
+    LAG = "Lag"
+    POINTS = "Points"
+    ERRORS = "Errors"
+    LAST_ERROR = "LastError"
+    PROGRESS = "Progress"
+    STAGES = "Stages"
+
+
+class AnalysisCommand(StrEnum):
+    """Commands of a pipeline of live analysis."""
+
+    DESCRIBE_RESULTS = "DescribeResults"
+
+
 class LogbookAttribute(StrEnum):
     """Attributes of a logbook."""
 
@@ -407,6 +425,7 @@ FOR_EVERYONE = frozenset(
         *(AxisCommand.STOP, AxisCommand.ABORT, AxisCommand.UNLOCK, AxisCommand.AWAIT_REST),
         *(AxisCommand.CHECK_TARGETS, AxisCommand.CHECK_SWEEP, CalculationCommand.REAL_TARGETS),
         *(AcquisitionCommand.DISARM_SCAN, DetectorCommand.DESCRIBE_SCAN, CalculatedCommand.CALCULATE),
+        AnalysisCommand.DESCRIBE_RESULTS,
         *(WriterCommand.DESCRIBE_DATASET, *(set(LoggerCommand) - {LoggerCommand.RESTORE_SNAPSHOT})),
         *("ListServers", "ReadLog", "SetLoggingLevel", "GetLoggingLevel"),
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ronda.framework.nexus import words
-from ronda.framework.stream.description import Description
+from ronda.framework.stream.description import STATUS_ROLE, Description
 
 ELAPSED = "elapsed_time"
 """Channel over which scans are looked at that move nothing."""
@@ -48,7 +48,7 @@ class Contents:
                 role = channel.attributes.get(words.ROLE)
                 if role == words.POSITIONER and channel.name != ELAPSED and device.subscan == 1:
                     axes[channel.name] = channel.unit
-                elif role != words.VALIDITY and channel.shape == () and "tango" in device.attributes:
+                elif role not in (words.VALIDITY, STATUS_ROLE) and channel.shape == () and "tango" in device.attributes:
                     counters[channel.name] = channel.unit
                     if device.subscan in times:
                         timers[channel.name] = times[device.subscan]

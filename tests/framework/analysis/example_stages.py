@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -63,11 +64,11 @@ class EveryThird(Stage):
 
     def process(self, points: Points) -> Results:
         sums, times = [], []
-        for value, time in zip(points.data["value"], points.times, strict=True):
+        for value, when in zip(points.data["value"], points.times, strict=True):
             self._kept.append(float(value))
             if len(self._kept) == self.parameters.often:
                 sums.append(sum(self._kept))
-                times.append(time)
+                times.append(when)
                 self._kept = []
         return Results({"sum_of_three": np.array(sums)}, times)
 
@@ -110,3 +111,29 @@ class Apart(Stage):
         self._counts[points.source] = self._counts.get(points.source, 0) + points.count
         a, b = self._counts.get("first", 0), self._counts.get("second", 0)
         return Results({"points_of_a": [a], "points_of_b": [b]}, points.times[-1:])
+
+
+GATE: dict[str, Any] = {}
+"""Lets a test hold the stage below."""
+
+
+class Gated(PointStage):
+    """Gives what it takes, when it may."""
+
+    inputs = (Input("value", dimensions=0),)
+
+    def prepare(self, setting: Setting) -> Sequence[Output]:
+        return [Output("same", "<i8")]
+
+    def point(self, value: Any) -> Mapping[str, Any]:
+        while "open" in GATE and not GATE["open"]():
+            time.sleep(0.001)
+        return {"same": value}
+
+
+@stage(outputs=[Output("same", "<i8")])
+def Picky(value):  # noqa: N802 - a stage as any other
+    """Raises for each hundredth number."""
+    if value % 100 == 42:
+        raise ValueError(f"does not like {value}")
+    return value

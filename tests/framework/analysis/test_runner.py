@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ronda.framework.analysis.pipeline import LOST, RAISED, NotMeasured, Pipeline, Step
+from ronda.framework.analysis.aligning import LOST, RAISED
+from ronda.framework.analysis.pipeline import NotMeasured, Pipeline, Step
 from ronda.framework.analysis.runner import Runner
 from ronda.framework.errors import BadValue, ConfigurationError
 from ronda.framework.stream.blocks import Block

@@ -1,0 +1,1 @@
+"""The kind `analysis_pipeline`: computes results of scans while they run."""

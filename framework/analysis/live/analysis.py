@@ -1,0 +1,260 @@
+"""A pipeline at work: it finds the scans that it is part of, and analyses each in a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ronda.framework.analysis.live.options import Options
+from ronda.framework.analysis.live.serving import Progress, Serving
+from ronda.framework.analysis.live.shared import SharedServing
+from ronda.framework.analysis.live.worker import concerns, without_own
+from ronda.framework.analysis.pipeline import NotMeasured, Pipeline, Prepared
+from ronda.framework.analysis.sharing import shared_stages
+from ronda.framework.errors import BadValue, RondaError
+from ronda.framework.stream import Device, Scan, ScanGone, State, Stream
+from ronda.framework.stream.description import SUBSCAN, Description
+
+LOOK_PERIOD = 2.0
+"""Seconds between two looks for scans whose results are not complete, beside the news."""
+
+REMEMBERED = 8
+"""Descriptions for which stages are kept ready."""
+
+MARK = "RONDA_PROCESS"
+"""Variable of the environment by which a host agent knows its servers; workers are none."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a pipeline tells of itself.
+
+    Attributes:
+        scans: what it has done of those that it analyses now, and of the last.
+        busy: whether it analyses one.
+        rate: points with results in a second, of the latest scan, over the time for which it computed.
+        workers: how many processes of its own share the work.
+        error: the last thing that went wrong.
+    """
+
+    scans: tuple[Progress, ...]
+    busy: bool
+    rate: float
+    workers: int
+    error: str
+
+
+class Analysis:
+    """Runs a pipeline. All methods may be called by any thread.
+
+    Args:
+        connect: makes a connection to the stream.
+        pipeline: with its parameters as they are now.
+        options: how it treats scans.
+        wants: whether it takes part in the scans of a session.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Stream],
+        pipeline: Pipeline,
+        options: Options,
+        wants: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self.pipeline = pipeline
+        self._connect = connect
+        self._options = options
+        self._wants = wants
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._ready: dict[str, Prepared] = {}
+        self._jobs: dict[str, tuple[Serving, threading.Thread]] = {}
+        self._finished: deque[Progress] = deque(maxlen=3)
+        self._done: deque[str] = deque(maxlen=1000)
+        self._workers: list[subprocess.Popen[bytes]] = []
+        self._error = ""
+        self.connected = False
+        self._thread = threading.Thread(target=self._run, name=f"analysis-{pipeline.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to follow the stream."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End; scans in hand go on when it begins again."""
+        self._stop.set()
+        for serving, _ in list(self._jobs.values()):
+            serving.stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def describe(self, description: Description) -> list[Device]:
+        """What it would add to a scan, and make the stages ready for it; nothing if it does not concern it.
+
+        Raises:
+            BadValue: the scan measures what it takes, and it does not fit.
+            anything: what a stage raises.
+        """
+        if not self._wants(description.session):
+            return []
+        try:
+            prepared = self.pipeline.prepare(without_own(description, self.pipeline.name))
+        except NotMeasured:
+            return []
+        number = description.subscans + 1
+        with self._lock:
+            self._ready[_key(description, self.pipeline.name)] = prepared
+            for old in list(self._ready)[:-REMEMBERED]:
+                del self._ready[old]
+        return [replace(one, attributes={**one.attributes, SUBSCAN: number}) for one in prepared.devices]
+
+    def change(self, step: str, changes: Mapping[str, Any]) -> None:
+        """Let a stage take other values of its parameters from the next point on.
+
+        Raises:
+            ConfigurationError: they are refused.
+        """
+        with self._lock:
+            now = self.pipeline.parameters[step]
+            parameters = self.pipeline.checked(step, {**now.model_dump(mode="json"), **changes})
+            self.pipeline.parameters[step] = parameters
+            self._ready.clear()
+            jobs = list(self._jobs.values())
+        told = ", ".join(f"{name} = {value}" for name, value in changes.items())
+        for serving, _ in jobs:
+            serving.change(step, parameters, told)
+
+    @property
+    def worker_processes(self) -> list[int]:
+        """Process numbers of its own workers."""
+        return [one.pid for one in self._workers]
+
+    def status(self) -> Status:
+        """What it does now."""
+        with self._lock:
+            now = [serving.progress for serving, _ in self._jobs.values()]
+            told = (*self._finished, *now)
+        latest = told[-1] if told else None
+        rate = latest.points / latest.seconds if latest is not None and latest.seconds else 0.0
+        error = next((one.error for one in reversed(told) if one.error), "") or self._error
+        return Status(told, bool(now), rate, len(self._workers), error)
+
+    # -- the thread
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with self._connect() as stream:
+                    self._attend(stream)
+                    self._end_jobs()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the pipeline goes on and tells
+                known = isinstance(error, RondaError)
+                self._error = str(error) if known else f"a mistake of ours: {type(error).__name__}: {error}"
+                self.connected = False
+                self._end_jobs()
+                self._stop.wait(1.0)
+        for worker in self._workers:
+            worker.terminate()
+        for worker in self._workers:
+            worker.wait()
+        self._workers.clear()
+
+    def _end_jobs(self) -> None:
+        for serving, thread in list(self._jobs.values()):
+            serving.stop.set()
+            thread.join()
+        self._jobs.clear()
+
+    def _attend(self, stream: Stream) -> None:
+        work = stream.shared_work(self.pipeline.name)
+        if self._options.workers > 1:
+            work.begin([asdict(step) for step in self.pipeline.steps])
+        while not self._stop.is_set():
+            work.alive()
+            place = stream.place()
+            for record in stream.scans():
+                self._consider(stream, record.identifier)
+            self.connected, self._error = True, ""
+            deadline = time.monotonic() + LOOK_PERIOD
+            while (left := deadline - time.monotonic()) > 0 and not self._stop.is_set():
+                self._keep_workers()
+                for news in stream.news(after=place, timeout=min(left, 0.2)):
+                    place = news.place
+                    if news.state == State.PREPARING:
+                        self._consider(stream, news.identifier)
+                self._collect()
+
+    def _consider(self, stream: Stream, identifier: str) -> None:
+        if identifier in self._jobs or identifier in self._done:
+            return
+        with contextlib.suppress(ScanGone):
+            scan = stream.scan(identifier)
+            own = [one.name for one in scan.description.devices if one.derived]
+            own = [name for name in own if name.partition(".")[0] == self.pipeline.name]
+            if not own or not concerns(scan, self.pipeline.name) or all(scan.extent(name).end for name in own):
+                self._done.append(identifier)
+                return
+            self._begin(stream, scan)
+
+    def _begin(self, stream: Stream, scan: Scan) -> None:
+        with self._lock:
+            prepared = self._ready.pop(_key(scan.description, self.pipeline.name), None)
+        try:
+            if prepared is None:
+                prepared = self.pipeline.prepare(without_own(scan.description, self.pipeline.name))
+            serving = self._serving(stream, scan, prepared)
+        except Exception as error:  # noqa: BLE001 - it is somebody's own code
+            self._error = f"scan {scan.number}: {error}"
+            self._done.append(scan.identifier)
+            for device in scan.description.devices:
+                if device.derived and device.name.partition(".")[0] == self.pipeline.name:
+                    scan.end_derived(device.name, self._error)
+            return
+        thread = threading.Thread(target=serving.run, name=f"{self.pipeline.name}-{scan.number}", daemon=True)
+        with self._lock:
+            self._jobs[scan.identifier] = (serving, thread)
+        thread.start()
+
+    def _serving(self, stream: Stream, scan: Scan, prepared: Prepared) -> Serving:
+        if self._options.workers > 1:
+            if not shared_stages(prepared) or self._options.mode == "latest":
+                raise BadValue(
+                    f"{self.pipeline.name}: its first stage needs the points in order, or mode is latest, so that "
+                    "workers cannot share them; give workers: 1"
+                )
+            work = stream.shared_work(self.pipeline.name)
+            parameters = {name: one.model_dump(mode="json") for name, one in self.pipeline.parameters.items()}
+            return SharedServing(scan, prepared, self._options, work, parameters)
+        return Serving(scan, prepared, self._options)
+
+    def _collect(self) -> None:
+        for identifier, (serving, thread) in list(self._jobs.items()):
+            if not thread.is_alive():
+                with self._lock:
+                    self._finished.append(serving.progress)
+                    del self._jobs[identifier]  # if it is not complete, the next look finds it again
+
+    def _keep_workers(self) -> None:
+        """Start workers, and those again that died."""
+        if self._options.workers < 2 or self._stop.is_set():
+            return
+        self._workers = [one for one in self._workers if one.poll() is None]
+        while len(self._workers) < self._options.workers:
+            environment = {name: value for name, value in os.environ.items() if name != MARK}
+            command = [sys.executable, "-m", "ronda.framework.analysis.live.worker", self.pipeline.name]
+            command += ["--patience", str(self._options.patience), "--parent", str(os.getpid())]
+            self._workers.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL))
+
+
+def _key(description: Description, pipeline: str) -> str:
+    """What tells apart for what stages are made ready."""
+    described = without_own(description, pipeline)
+    return described.devices_json() + described.heading()

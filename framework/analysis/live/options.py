@@ -1,0 +1,32 @@
+"""How a pipeline treats a scan that is faster than it, and how many processes share its work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Mode = Literal["lossless", "sampled", "latest"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of a pipeline.
+
+    Attributes:
+        mode: `lossless` computes each point that memory still has when its turn comes; `sampled` each n-th;
+            `latest` only the newest point whenever it has time. None of them ever holds the scan.
+        every: n of `sampled`.
+        workers: number of processes that share the first stages, those that look at each point alone; 1 computes all
+            in the process of the pipeline.
+        patience: seconds after which the work of a worker that has not said a word is given to another.
+    """
+
+    mode: Mode = "lossless"
+    every: int = 1
+    workers: int = 1
+    patience: float = 2.0
+
+    @property
+    def step(self) -> int:
+        """Distance of the points that are looked at."""
+        return self.every if self.mode == "sampled" else 1

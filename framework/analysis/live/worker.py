@@ -1,0 +1,189 @@
+"""A process that shares the work of a pipeline: `python -m ronda.framework.analysis.live.worker PIPELINE`, on any host.
+
+Where the stream is says the environment, as for device servers: RONDA_REDIS_URL, and RONDA_REDIS_USER and
+RONDA_REDIS_PASSWORD if Redis asks for them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ronda.framework.analysis.live.serving import loader
+from ronda.framework.analysis.pipeline import Pipeline, Prepared, Step
+from ronda.framework.analysis.runner import Runner
+from ronda.framework.analysis.sharing import encode_all, shared_stages
+from ronda.framework.errors import NotFound, RondaError
+from ronda.framework.stream import Stream
+from ronda.framework.stream.answers import NoLongerInMemory, ScanGone
+from ronda.framework.stream.blocks import Block
+from ronda.framework.stream.description import Description, State
+from ronda.framework.stream.frames.reader import FrameReader
+from ronda.framework.stream.scan import Scan
+from ronda.framework.stream.work import SharedWork, Work
+
+KEPT = 4
+"""Scans for which stages are kept ready."""
+
+RENEWALS = 4
+"""How often work is renewed in the patience of others."""
+
+
+class Job:
+    """A pipeline that is ready for a scan."""
+
+    def __init__(self, scan: Scan, pipeline: Pipeline) -> None:
+        self.scan = scan
+        self.prepared: Prepared = pipeline.prepare(without_own(scan.description, pipeline.name))
+        self.stages = shared_stages(self.prepared)
+        self.parameters = {name: one.model_dump(mode="json") for name, one in pipeline.parameters.items()}
+
+
+class Worker:
+    """Takes ranges of points, computes, hands in.
+
+    Args:
+        name: of the pipeline.
+        patience: seconds after which others take over the work of a worker that is silent.
+        wanted: whether it is to go on.
+    """
+
+    def __init__(self, stream: Stream, name: str, patience: float, wanted: Callable[[], bool] = lambda: True) -> None:
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._stream = stream
+        self._pipeline_name = name
+        self._patience = patience
+        self._wanted = wanted
+        self._work: SharedWork = stream.shared_work(name)
+        self._stages: list[dict[str, Any]] = []
+        self._pipeline: Pipeline | None = None
+        self._jobs: dict[str, Job] = {}
+        self._lock = threading.Lock()
+        self._reader = FrameReader()
+        self._now: Work | None = None
+
+    def run(self) -> None:
+        """Work until it is not wanted any more."""
+        for task in (self._renew, self._prepare_ahead):
+            threading.Thread(target=task, daemon=True).start()
+        while self._wanted():
+            work = self._work.take(self.name, self._patience)
+            if work is None:
+                continue
+            self._now = work
+            try:
+                self._do(work)
+            except (ScanGone, NotFound):
+                self._work.hand_in(self.name, work, work.fields["scan"], self._heading(work))
+            finally:
+                self._now = None
+
+    def _do(self, work: Work) -> None:
+        job = self._job(work.fields["scan"])
+        self._take_parameters(job, json.loads(work.fields["parameters"]))
+        first, stop = int(work.fields["first"]), int(work.fields["stop"])
+        runner = Runner(job.prepared, loader(self._reader), first, int(work.fields["every"]))
+        blocks: list[Block] = []
+        missing: dict[str, tuple[int, str]] = {}
+        for device in job.prepared.together:
+            names = [channel.name for channel in job.prepared.sources[device]]
+            at = first
+            while at < stop:
+                try:
+                    blocks += job.scan.blocks(device, names, at, stop)
+                    at = stop
+                except NoLongerInMemory as error:
+                    at = min(error.first, stop)
+                    missing[device] = (at, "left memory before it was analysed; analyse the file")
+        works = list(runner.begin(blocks, missing, job.stages))
+        fields: dict[str, Any] = {**self._heading(work), **encode_all(job.prepared, works, job.stages)}
+        self._work.hand_in(self.name, work, work.fields["scan"], fields)
+
+    def _heading(self, work: Work) -> dict[str, str]:
+        return {name: work.fields[name] for name in ("token", "first", "stop")}
+
+    def _job(self, scan: str) -> Job:
+        with self._lock:
+            stages = self._work.stages()
+            if self._pipeline is None or stages != self._stages:
+                self._stages, self._jobs = stages, {}
+                self._pipeline = Pipeline(self._pipeline_name, [Step(**one) for one in stages])
+            job = self._jobs.pop(scan, None) or Job(self._stream.scan(scan), self._pipeline)
+            self._jobs[scan] = job  # the last is the one used last
+            for old in list(self._jobs)[:-KEPT]:
+                del self._jobs[old]
+            return job
+
+    def _take_parameters(self, job: Job, wanted: Mapping[str, Any]) -> None:
+        assert self._pipeline is not None  # noqa: S101 - the job was made with it
+        for placed in job.prepared.placed[: job.stages]:
+            label = placed.step.label
+            if wanted.get(label, job.parameters[label]) != job.parameters[label]:
+                placed.stage.change(self._pipeline.checked(label, wanted[label]))
+                job.parameters[label] = wanted[label]
+
+    # -- beside
+
+    def _renew(self) -> None:
+        """Keep the work in hand from being claimed by others."""
+        while True:
+            time.sleep(self._patience / RENEWALS)
+            work = self._now
+            if work is not None:
+                with contextlib.suppress(RondaError):
+                    self._work.keep(self.name, work)
+
+    def _prepare_ahead(self) -> None:
+        """Make stages ready when a scan is opened, not at its first point."""
+        while True:
+            try:
+                for news in self._stream.news(timeout=60.0):
+                    if news.state == State.PREPARING:
+                        with contextlib.suppress(NotFound):
+                            if concerns(self._stream.scan(news.identifier), self._pipeline_name):
+                                self._job(news.identifier)
+            except Exception:  # noqa: BLE001 - who takes the work says what is wrong
+                time.sleep(1.0)
+
+
+def concerns(scan: Scan, pipeline: str) -> bool:
+    """Whether the results of a pipeline are part of a scan."""
+    return any(device.name.partition(".")[0] == pipeline and device.derived for device in scan.description.devices)
+
+
+def without_own(description: Description, pipeline: str) -> Description:
+    """A scan's description without the results of a pipeline itself."""
+    others = [one for one in description.devices if not (one.derived and one.name.partition(".")[0] == pipeline)]
+    return replace(description, devices=others)
+
+
+def main() -> None:
+    """Run a worker."""
+    parser = argparse.ArgumentParser(description="Share the work of a pipeline of live analysis.")
+    parser.add_argument("pipeline")
+    parser.add_argument("--patience", type=float, default=2.0, help="seconds after which silent workers are replaced")
+    parser.add_argument("--parent", type=int, default=0, help="end when this is no longer the parent process")
+    arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    url = os.environ.get("RONDA_REDIS_URL", "")
+    if not url:
+        sys.exit("worker: RONDA_REDIS_URL is not set in the environment; `ronda env` tells it")
+    user, password = os.environ.get("RONDA_REDIS_USER"), os.environ.get("RONDA_REDIS_PASSWORD")
+    with Stream.connect(url, user=user, password=password, wait=30.0) as stream:
+        own = arguments.parent
+        Worker(stream, arguments.pipeline, arguments.patience, lambda: not own or os.getppid() == own).run()
+
+
+if __name__ == "__main__":
+    main()
