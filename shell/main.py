@@ -77,6 +77,10 @@ COMMANDS: dict[str, Command | Group] = {
     "check": Command(
         "files:check", "Compare the file of a scan with the stream, point by point, and with its checksum."
     ),
+    "analyse": Command(
+        "analyse:analyse",
+        "Compute the results of a pipeline again from the files of scans, into files beside them.",
+    ),
     "archive": Group(
         "Ask the archive of the data loggers: how it went, what it was, what changed.",
         {

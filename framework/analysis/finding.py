@@ -28,9 +28,9 @@ def ready_stages() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(package.__path__) if not module.name.startswith("_"))
 
 
-def find_stage(name: str) -> type[Stage]:
+def find_stage(name: str, folder: Path | None = None) -> type[Stage]:
     """The stage `NAME` of `framework/analysis/ready/NAME.py`, or one of your own: `package.module:NAME`, or
-    `FILE.py:NAME` with a file in the folder of the YAML files (`RONDA_CONFIG_FOLDER`; without that in the present one).
+    `FILE.py:NAME` with a file in `folder`, else in that of the YAML files (`RONDA_CONFIG_FOLDER`), else in the present one.
 
     Raises:
         ConfigurationError: it cannot be imported, or is no stage.
@@ -38,7 +38,7 @@ def find_stage(name: str) -> type[Stage]:
     module_name, _, attribute = name.partition(":")
     if not attribute:
         module_name = f"{READY}.{name}"
-    module = _from_file(name, module_name) if module_name.endswith(".py") else _imported(name, module_name)
+    module = _from_file(name, module_name, folder) if module_name.endswith(".py") else _imported(name, module_name)
     if attribute:
         found: Any = getattr(module, attribute, None)
     else:
@@ -58,8 +58,8 @@ def _is_stage(thing: object) -> bool:
     return inspect.isclass(thing) and issubclass(thing, Stage) and thing not in (Stage, PointStage, FunctionStage)
 
 
-def _from_file(name: str, file: str) -> ModuleType:
-    path = Path(os.environ.get("RONDA_CONFIG_FOLDER", ".")) / file
+def _from_file(name: str, file: str, folder: Path | None) -> ModuleType:
+    path = (folder or Path(os.environ.get("RONDA_CONFIG_FOLDER", "."))) / file
     spec = importlib.util.spec_from_file_location(f"ronda_stages_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigurationError(f"the stage {name!r} cannot be imported: there is no file {path}")

@@ -6,6 +6,7 @@ import fnmatch
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -132,12 +133,19 @@ class Pipeline:
         ConfigurationError: a stage is not found, or its parameters are refused.
     """
 
-    def __init__(self, name: str, steps: Sequence[Step]) -> None:
+    def __init__(self, name: str, steps: Sequence[Step], folder: Path | None = None) -> None:
+        """Find the stages.
+
+        Args:
+            name: of the pipeline.
+            steps: its stages.
+            folder: where stages given as `FILE.py:NAME` are; see `find_stage`.
+        """
         self.name = name
         self.steps = list(steps)
         if not steps:
             raise ConfigurationError(f"{name}: a pipeline needs at least one stage")
-        self._found = {step.label: find_stage(step.stage) for step in steps}
+        self._found = {step.label: find_stage(step.stage, folder) for step in steps}
         if len(self._found) != len(steps):
             raise ConfigurationError(f"{name}: two stages have the same name; give one of them another with name:")
         self.parameters: dict[str, Any] = {step.label: self.checked(step.label, step.parameters) for step in steps}

@@ -126,7 +126,8 @@ def _processes(devices: Sequence[Device]) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for device in devices:
         told = device.attributes.get(DERIVED)
-        for place, stage in enumerate(told.get("stages", ()) if isinstance(told, Mapping) else (), 1):
+        told = told if isinstance(told, Mapping) else {}
+        for place, stage in enumerate(told.get("stages", ()), 1):
             name = f"process_{stage['name']}"
             if name in found:
                 continue

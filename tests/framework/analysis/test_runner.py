@@ -184,7 +184,7 @@ def test_what_does_not_fit_is_refused_with_a_sentence() -> None:
 
 def test_the_stream_is_told_what_is_derived() -> None:
     devices = everything().prepare(described()).devices
-    assert [device.name for device in devices] == ["all", "all.EveryThird"]
+    assert [device.name for device in devices] == ["all", "all.EveryThird", "all.events"]
     assert devices[0].derived
     assert devices[0].points_of == 1
     assert [channel.name for channel in devices[0].channels] == [

@@ -1,0 +1,216 @@
+"""The same analysis on the file of a scan: its points go through the same runner, the results into a file beside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ronda.framework.analysis.aligning import BATCH_BYTES, LOST, MOST_POINTS
+from ronda.framework.analysis.live.options import Options
+from ronda.framework.analysis.pipeline import Pipeline, Prepared, events_of
+from ronda.framework.analysis.runner import Found, Runner
+from ronda.framework.errors import BadValue, NotAllowed
+from ronda.framework.nexus.opening import open_scan
+from ronda.framework.nexus.plain import read_text
+from ronda.framework.stream.blocks import Block
+from ronda.framework.stream.description import EACH_POINT, LARGEST_POINT, SUBSCAN, Channel, Description, Device
+
+ENTRY = "analysis"
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """What came out.
+
+    Attributes:
+        file: with the results.
+        points: with a result each.
+        problems: sentences about points without.
+    """
+
+    file: Path
+    points: int
+    problems: list[str]
+
+
+def analyse(pipeline: Pipeline, file: Path, options: Options | None = None, output: Path | None = None) -> Analysed:
+    """Let a pipeline take all points of a saved scan.
+
+    Args:
+        pipeline: what is computed.
+        file: of the scan.
+        options: of the pipeline; workers and `latest` count for nothing here.
+        output: where the results go; beside the file, with the pipeline's name, if None.
+
+    Raises:
+        NotFound, ServiceFailed: there is no such file, or it is no file of a scan.
+        NotMeasured: the scan does not measure what the pipeline takes.
+        NotAllowed: there is a file of results already.
+    """
+    target = output or file.with_name(f"{file.stem}_{pipeline.name}{file.suffix}")
+    if target.exists():
+        raise NotAllowed(f"{target}: is there already; move it away, or name another one with --output")
+    entry = open_scan(file)
+    with entry.file:
+        saved = _Saved(entry)
+        prepared = pipeline.prepare(saved.description)
+        runner = Runner(prepared, _no_references, every=1 if options is None else options.step)
+        part = target.with_name(f"{target.name}.part")
+        try:
+            with h5py.File(part, "w") as made:
+                results = _Results(made, prepared, pipeline, saved)
+                for device in prepared.sources:
+                    for found in saved.lost_first(device, runner):
+                        results.add(found)
+                for block in saved.blocks(prepared):
+                    for found in runner.feed(block):
+                        results.add(found)
+                for found in runner.finish():
+                    results.add(found)
+            part.rename(target)
+        finally:
+            part.unlink(missing_ok=True)
+    return Analysed(target, results.points, results.problems)
+
+
+class _Saved:
+    """A scan in a file, as the stream would describe it: devices in step are one per entry."""
+
+    def __init__(self, entry: h5py.Group) -> None:
+        self._file = entry.file
+        self.path = Path(entry.file.filename)
+        self.name = entry.name
+        self._datasets: dict[str, h5py.Dataset] = {}
+        self._times: dict[str, Any] = {}
+        devices = []
+        number = int(entry["scan_number"][()])
+        for name in sorted(entry.file, key=lambda one: one != entry.name.strip("/")):
+            group = entry.file.get(name)
+            subscan = name.rpartition(".")[2]
+            if not isinstance(group, h5py.Group) or "measurement" not in group or not subscan.isdecimal():
+                continue
+            if any(child.startswith("process_") for child in group):
+                continue  # results of an earlier analysis
+            devices += self._devices(group, int(subscan))
+        self.description = Description(read_text(entry, "command"), devices, attributes={"number": number})
+
+    def _devices(self, group: h5py.Group, subscan: int) -> list[Device]:
+        measured = group["measurement"]
+        epoch = np.asarray(measured["epoch"][()]) if "epoch" in measured else np.zeros(0)
+        in_step: list[Channel] = []
+        found: list[Device] = []
+        for name, dataset in measured.items():
+            if name == "epoch" or not isinstance(dataset, h5py.Dataset) or not dataset.ndim:
+                continue
+            shape = dataset.shape[1:]
+            size = dataset.dtype.itemsize * int(np.prod(shape, dtype=np.int64))
+            storage = "reference" if size > LARGEST_POINT or len(shape) > 1 else "inline"
+            unit = str(dataset.attrs.get("units", ""))
+            channel = Channel(name, dataset.dtype.str, shape, unit, "reference" if storage == "reference" else "inline")
+            self._datasets[name] = dataset
+            if len(dataset) == len(epoch):
+                in_step.append(channel)
+            else:
+                own = f"{group.name.strip('/')}.{name}".replace("/", "_")
+                found.append(Device(_name(own), [channel], {SUBSCAN: subscan}))
+                self._times[_name(own)] = np.full(len(dataset), np.nan)
+        if in_step:
+            self._times[_name(group.name.strip("/"))] = epoch
+            found.insert(0, Device(_name(group.name.strip("/")), in_step, {EACH_POINT: True, SUBSCAN: subscan}))
+        return found
+
+    def lost_first(self, device: str, runner: Runner) -> Iterator[Found]:
+        """Points at the begin that the writer never got."""
+        noted = self._file.get(f"{self.name}/writer/missing")
+        if noted is None:
+            return
+        columns = [str(one) for one in noted.attrs["channels"]]
+        names = {channel.name for channel in self.description.device(device).channels}
+        for column, first, stop in noted[:].tolist():
+            if 0 <= column < len(columns) and columns[column] in names and first == 0:
+                yield from runner.skip(device, stop, "is missing in the file", LOST)
+
+    def blocks(self, prepared: Prepared) -> Iterator[Block]:
+        """All points, device by device in turn, a few at a time."""
+        sizes = {
+            device: max(1, min(MOST_POINTS, BATCH_BYTES // max(sum(one.point_bytes for one in channels), 1)))
+            for device, channels in prepared.sources.items()
+        }
+        done = dict.fromkeys(sizes, 0)
+        while any(done[device] < len(self._times[device]) for device in done):
+            for device, channels in prepared.sources.items():
+                first, stop = done[device], min(done[device] + sizes[device], len(self._times[device]))
+                if stop > first:
+                    data = {one.name: self._datasets[one.name][first:stop] for one in channels}
+                    yield Block(device, first, stop - first, data, self._times[device][first:stop])
+                    done[device] = stop
+
+
+class _Results:
+    """The file of results while it is written."""
+
+    def __init__(self, file: h5py.File, prepared: Prepared, pipeline: Pipeline, saved: _Saved) -> None:
+        self.points = 0
+        self.problems: list[str] = []
+        self._name = prepared.name
+        file.attrs["NX_class"] = "NXroot"
+        file.attrs["default"] = ENTRY
+        entry = file.create_group(ENTRY)
+        entry.attrs["NX_class"] = "NXentry"
+        entry["title"] = f"{pipeline.name} of {saved.description.command}"
+        entry["scan"] = h5py.ExternalLink(saved.path.name, saved.name)
+        told = pipeline.provenance()
+        for place, stage in enumerate(told["stages"], 1):
+            process = entry.create_group(f"process_{stage['name']}")
+            process.attrs["NX_class"] = "NXprocess"
+            process["program"], process["version"] = told["program"], told["version"]
+            process["sequence_index"] = place
+            process["stage"], process["stage_version"] = stage["stage"], stage["version"]
+            process["parameters"] = json.dumps(stage["parameters"])
+            process["inputs"] = json.dumps(stage["inputs"])
+        self._sets: dict[str, h5py.Dataset] = {}
+        self._epochs: dict[str, h5py.Dataset] = {}
+        for device in prepared.devices:
+            if device.name == events_of(prepared.name):
+                continue
+            group = entry.create_group(device.name.replace(".", "_"))
+            group.attrs["NX_class"] = "NXdata"
+            for channel in device.channels:
+                made = group.create_dataset(
+                    channel.name, (0, *channel.shape), channel.numpy_dtype, maxshape=(None, *channel.shape)
+                )
+                made.attrs["units"] = channel.unit
+                self._sets[channel.name] = made
+            self._epochs[device.name] = group.create_dataset("epoch", (0,), "<f8", maxshape=(None,))
+            self._epochs[device.name].attrs["units"] = "s"
+            group.attrs["signal"] = device.channels[0].name
+            entry.attrs.setdefault("default", group.name.rpartition("/")[2])
+
+    def add(self, found: Found) -> None:
+        """Write results."""
+        self.problems += [f"point {one.first}: {one.step}: {one.sentence}" for one in found.problems]
+        if not found.data:
+            return
+        stop = found.first + len(found.times)
+        arrays: Mapping[str, Any] = found.data
+        for name, array in arrays.items():
+            self._sets[name].resize(stop, axis=0)
+            self._sets[name][found.first : stop] = array
+        self._epochs[found.device].resize(stop, axis=0)
+        self._epochs[found.device][found.first : stop] = found.times
+        if found.device == self._name:
+            self.points = stop
+
+
+def _name(text: str) -> str:
+    return "".join(each if each.isalnum() or each in "_.-" else "_" for each in text)
+
+
+def _no_references(channel: Channel, _: Any) -> Any:
+    raise BadValue(f"channel {channel.name}: a file holds frames, no references")
