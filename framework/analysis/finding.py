@@ -30,7 +30,7 @@ def ready_stages() -> list[str]:
 
 def find_stage(name: str, folder: Path | None = None) -> type[Stage]:
     """The stage `NAME` of `framework/analysis/ready/NAME.py`, or one of your own: `package.module:NAME`, or
-    `FILE.py:NAME` with a file in `folder`, else in that of the YAML files (`RONDA_CONFIG_FOLDER`), else in the present one.
+    `FILE.py:NAME` with a file in `folder`, else that of the YAML files (`RONDA_CONFIG_FOLDER`), else here.
 
     Raises:
         ConfigurationError: it cannot be imported, or is no stage.
