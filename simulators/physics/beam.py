@@ -175,6 +175,15 @@ class Beam:
             np.broadcast_to(positions(self._stages, "rot", times, 0.0), shape),
         )
 
+    def objective(self, times: NDArray[np.float64], otherwise: float) -> NDArray[np.float64]:
+        """Where the objective of the beam viewer is (camf, in mm), at each of rising times; one value while it stands.
+
+        Args:
+            times: in s.
+            otherwise: where it is if nobody can move it.
+        """
+        return positions(self._stages, "camf", times, otherwise)
+
     def sample_transmission(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """Fraction of the beam that passes what is at the sample position, at each of rising times."""
         return self._sample_transmission(times, self._alignment(times))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,12 @@ SIZE = 1024
 
 PIXEL = 0.005
 """Side of a pixel on the screen, in mm."""
+
+FOCUS = 0.35
+"""Where the objective, the stage `camf`, shows the screen sharply, in mm."""
+
+BLUR = 0.1
+"""How much wider a point becomes, at half maximum, for each mm beside the focus, in mm on the screen."""
 
 LARGEST = 4095
 """Largest value of a pixel, of 12 bit, in ADU."""
@@ -73,12 +80,14 @@ class Light:
         charges: light in the middle of the spot, in ADU, at each of these places.
         turns: how the sample stands at each of them: column of the rotation's axis in pixels, angle in deg; None
             before the sample.
+        blur: full width at half maximum of what the objective makes of a point, in mm; the sample's shadows stay sharp.
     """
 
     seconds: float
     places: NDArray[np.float64]
     charges: NDArray[np.float64]
     turns: NDArray[np.float64] | None = None
+    blur: float = 0.0
 
 
 def collect(beam: Beam, start: float, end: float, *, behind: bool = False) -> Light:
@@ -97,7 +106,8 @@ def collect(beam: Beam, start: float, end: float, *, behind: bool = False) -> Li
     groups = np.array_split(np.arange(times.size), 1 if rests else min(MOST_PLACES, times.size))
     places = [(columns[group].mean(), rows[group].mean()) for group in groups]
     turns = np.array([(axis[group].mean(), angle[group].mean()) for group in groups]) if behind else None
-    return Light(end - start, np.array(places), np.array([charges[group].sum() for group in groups]), turns)
+    blur = BLUR * float(np.mean(np.abs(beam.objective(times, FOCUS) - FOCUS)))
+    return Light(end - start, np.array(places), np.array([charges[group].sum() for group in groups]), turns, blur)
 
 
 class Sensor:
@@ -122,7 +132,7 @@ class Sensor:
         self._add_hot(image, light.seconds, region)
         for number, ((column, row), charge) in enumerate(zip(light.places, light.charges, strict=True)):
             turned = None if light.turns is None else light.turns[number]
-            self._add_spot(image, column, row, charge, region, turned)
+            self._add_spot(image, column, row, charge, region, turned, light.blur)
         np.rint(image, out=image)
         np.clip(image, 0, LARGEST, out=image)
         return image.astype(np.uint16)
@@ -141,14 +151,17 @@ class Sensor:
         charge: float,
         region: Region,
         turned: NDArray[np.float64] | None,
+        blur: float,
     ) -> None:
-        across = _window(column, REACH / 2 * WIDTH / PIXEL, region.x, image.shape[1], region.binning)
-        down = _window(row, REACH / 2 * HEIGHT / PIXEL, region.y, image.shape[0], region.binning)
+        width, height = math.hypot(WIDTH, blur), math.hypot(HEIGHT, blur)
+        charge *= WIDTH / width * HEIGHT / height  # no light is lost
+        across = _window(column, REACH / 2 * width / PIXEL, region.x, image.shape[1], region.binning)
+        down = _window(row, REACH / 2 * height / PIXEL, region.y, image.shape[0], region.binning)
         if across.stop <= across.start or down.stop <= down.start or charge <= 0:
             return
         expected = np.outer(
-            _profile(down, row, region.y, region.binning, HEIGHT),
-            _profile(across, column, region.x, region.binning, WIDTH, turned),
+            _profile(down, row, region.y, region.binning, height),
+            _profile(across, column, region.x, region.binning, width, turned),
         )
         image[down, across] += self._chance.poisson(charge * expected * ELECTRONS) / ELECTRONS
 

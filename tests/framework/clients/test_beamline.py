@@ -20,7 +20,7 @@ def test_axes_counters_and_devices_are_known_by_their_names_in_yaml(beamline):
     assert isinstance(beamline["ct1"], Device)
     sample, slits = {"samx", "samy", "samz", "rot"}, {"s1u", "s1d", "s1l", "s1r"}
     computed = {"s1vg", "s1vo", "s1hg", "s1ho", "energy"}
-    optics = {"bragg", "pitch2", "m1pitch", "att1", "att2"}
+    optics = {"bragg", "pitch2", "m1pitch", "att1", "att2", "camf"}
     assert {axis.name for axis in beamline.axes()} == sample | slits | optics | computed | {"temp"}
     assert isinstance(beamline["temp"], Loop)
     assert isinstance(beamline["att"], Attenuator)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ronda.simulators.instruments.camera import Camera, CameraParameters
+from ronda.simulators.instruments.motor_controller import MotorController, MotorControllerParameters
 from ronda.simulators.physics.camera import ELECTRONS, LARGEST, OFFSET, PEAK, READ_NOISE, SIZE
 from ronda.simulators.physics.world import World
 
@@ -130,3 +131,19 @@ def test_a_region_and_its_binning_show_the_same_light(camera: Camera, clock: Any
 )
 def test_what_it_cannot_do_is_refused(camera: Camera, line: str, reply: str) -> None:
     assert camera.answer(line) == reply
+
+
+def test_beside_its_focus_the_spot_is_wider_and_as_much_weaker(camera: Camera, clock: Any, world: World) -> None:
+    axes = {1: {"name": "camf", "position": 0.35 - 2.0, "steps_per_unit": 2000}}
+    MotorController("optics", MotorControllerParameters(axes=axes), world)
+    image = take(camera, clock).astype(float) - OFFSET
+
+    light = image[:, 300:724].sum(axis=1) - np.median(image) * 424
+    rows = np.arange(SIZE) - (SIZE - 1) / 2
+    near = np.abs(rows) < 130
+    sigma = np.sqrt((light[near] * rows[near] ** 2).sum() / light[near].sum())
+    width = 2.3548 * sigma  # 0.2 mm of blur, 40 pixels, on 20 pixels
+    assert width == pytest.approx(np.hypot(20, 40), rel=0.03)
+    largest = np.partition(image[462:562, 462:562].ravel(), -200)[-200]
+    expected = 0.01 * PEAK * 60 / np.hypot(60, 40) * 20 / np.hypot(20, 40)
+    assert largest == pytest.approx(expected, rel=0.1)
