@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import product
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.errors import NotReady, RondaError
 from ronda.framework.scan.chain import lasting, subscan
+from ronda.framework.scan.choice import Choice
 from ronda.framework.scan.continuous import Continuous
 from ronda.framework.scan.pace import Pace
 from ronda.framework.scan.plan import Plan
@@ -35,6 +37,7 @@ class Estimate:
     Attributes:
         command: what it is.
         points: how many it measures; 0 for a move, None without an end.
+        at_most: whether it may be less, for the points are chosen while it runs; all other numbers are highest ones.
         motion: s that the axes need, by their velocities and accelerations.
         exposure: s of measuring.
         overhead: s of all the rest, waits that were asked for among it.
@@ -45,6 +48,7 @@ class Estimate:
 
     command: str
     points: int | None = 0
+    at_most: bool = field(default=False, kw_only=True)
     motion: float = 0.0
     exposure: float = 0.0
     overhead: float = 0.0
@@ -63,10 +67,11 @@ class Estimate:
         return self.free is None or self.free >= self.size + FILE_BYTES
 
     def __str__(self) -> str:
-        parts = [f"{self.command}: {_time(self.duration)}"]
+        most = "at most " if self.at_most else ""
+        parts = [f"{self.command}: {most}{_time(self.duration)}"]
         split = f"motion {_time(self.motion)}, exposure {_time(self.exposure)}, the rest {_time(self.overhead)}"
         if self.points != 0:
-            points = "each point" if self.points is None else f"{self.points} points"
+            points = "each point" if self.points is None else f"{most}{self.points} points"
             parts.append(f"{points} ({split}), {format_bytes(self.size)} of data")
         if self.free is not None:
             room = "which fits" if self.fits else "WHICH DOES NOT FIT"
@@ -145,19 +150,29 @@ class DryRun:
         home = tuple(self._axes.setpoint(axis) for axis in plan.axes) if plan.relative else ()
         if plan.relative:
             targets = [tuple(a + b for a, b in zip(home, target, strict=True)) for target in targets]
-        number = 1 if plan.points is None else plan.points
+        number = plan.most_points or 1
         if plan.continuous is not None:
             sweeping, overhead = self._sweeps(plan, plan.continuous)
             exposure = sum(line.npoints * line.time for line in plan.continuous.lines)
             if plan.continuous.fields is not None:
                 exposure += plan.continuous.fields.number * plan.exposure
             return self._estimate(plan, measuring, sweeping, exposure, overhead, save=save)
-        motion = self._axes.go(plan.axes, targets + [home] * plan.relative)
+        if plan.choice is not None:
+            motion = self._chosen(plan, plan.choice)
+        else:
+            motion = self._axes.go(plan.axes, targets + [home] * plan.relative)
         exposure = sum(map(lasting(subscan(measuring), plan), range(number)))
         pace = self._pace
         overhead = pace.scan.value + pace.point.value * number + pace.motion.value * len(motion)
-        overhead += plan.stab_time * len(targets) + plan.sleep_time * (number - 1)
+        overhead += plan.stab_time * (number if plan.axes else 0) + plan.sleep_time * (number - 1)
         return self._estimate(plan, measuring, sum(motion), exposure, overhead, save=save)
+
+    def _chosen(self, plan: Plan, choice: Choice) -> list[float]:
+        """Go in thought to all corners of where points may be chosen; returns s of the longest way, for each point."""
+        corners = list(product(*choice.bounds))
+        home = tuple(self._axes.setpoint(axis) for axis in plan.axes)
+        across = self._axes.go(plan.axes, [corners[0], corners[-1], *corners, home])[1]
+        return [across] * choice.most
 
     def _sweeps(self, plan: Plan, continuous: Continuous) -> tuple[float, float]:
         """Sweep in thought; returns s of motion beside the points, and s of all the rest."""
@@ -184,13 +199,14 @@ class DryRun:
     ) -> Estimate:
         estimate = Estimate(
             plan.command,
-            plan.points,
+            plan.most_points,
             motion,
             exposure,
             overhead,
             data_size(plan, measuring, motion + exposure + overhead),
             free_space(self._beamline) if save else None,
             self._ranges(),
+            at_most=plan.choice is not None,
         )
         self._take(estimate)
         if not estimate.fits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ronda.framework.clients.beamline import Beamline
+from ronda.framework.scan.choosing import Choosing
 from ronda.framework.scan.home import Home
 from ronda.framework.scan.latches import emitted_name
 from ronda.framework.scan.measuring import Measuring
@@ -27,7 +28,8 @@ Loop = Measuring | Sweeping
 def targets_of(beamline: Beamline, plan: Plan) -> tuple[Home | None, Sequence[Point]]:
     """Where a relative scan began, and where to go, absolute; checked for each axis before anything moves.
 
-    Of a tomogram: where the sample was, and the positions in the beam and out of it.
+    Of a tomogram: where the sample was, and the positions in the beam and out of it. Of points that are chosen later
+    nothing but their bounds is known: these are checked.
 
     Raises:
         OutOfRange, NotAllowed, Busy, NotReady: an axis may not go there, or cannot now.
@@ -41,6 +43,10 @@ def targets_of(beamline: Beamline, plan: Plan) -> tuple[Home | None, Sequence[Po
         (inside,) = returning.positions
         fields.out.check([inside, inside + fields.by])
         return returning, ((inside,), (inside + fields.by,))
+    if plan.choice is not None:
+        for axis, bounds in zip(plan.axes, plan.choice.bounds, strict=True):
+            axis.check(bounds)
+        return Home(beamline, plan.axes) if plan.returns else None, ()
     home, targets = None, plan.targets
     if plan.relative:
         home = Home(beamline, plan.axes)
@@ -81,6 +87,9 @@ def loop_of(
 ) -> tuple[Loop, Points]:
     """The loop for a plan, and what sees the points come; arguments as for `Measuring`, `coming` makes the latter."""
     points = coming()
+    if plan.choice is not None:
+        line = scan.trigger_line()
+        return Choosing(plan.choice, plan, constants, own, line, points, steering, presets, measuring), points
     if plan.continuous is None:
         line = scan.trigger_line()
         return Measuring(plan, targets, constants, own, line, points, steering, presets, measuring), points

@@ -16,6 +16,7 @@ from ronda.framework.policy.metadata import checked
 from ronda.framework.scan.analysis.history import History
 from ronda.framework.scan.arguments import command_text, different_axes, exposure_times, not_negative
 from ronda.framework.scan.background import Spawn, in_thread
+from ronda.framework.scan.choice import Choice
 from ronda.framework.scan.claims import Claims
 from ronda.framework.scan.continuous import Continuous
 from ronda.framework.scan.dry_run import DryRun, learn
@@ -143,6 +144,7 @@ class Maker:
         keywords: Mapping[str, Any] | None = None,
         continuous: Continuous | None = None,
         presets: Sequence[Preset] = (),
+        choice: Choice | None = None,
     ) -> OwnScan:
         """Make a scan, and run it unless `run=False`; for the scans here and for those that a beamline adds.
 
@@ -162,6 +164,7 @@ class Maker:
             keywords: keywords of this kind of scan, for its command.
             continuous: what makes it a continuous scan; the last of the axes sweeps, and there are no targets.
             presets: of this scan alone, after those of all scans.
+            choice: who chooses the points while it runs; there are neither targets nor a number of points then.
 
         Raises:
             BadValue, NotFound: an argument means nothing.
@@ -172,13 +175,14 @@ class Maker:
             known = ", ".join(f"{option}=" for option in Options.__annotations__)
             raise BadValue(f"{name}: does not know the keyword {unknown[0]}=; there are {known}")
         different_axes(name, axes)
-        number = len(targets) if axes and continuous is None else points
+        number = len(targets) if axes and continuous is None and choice is None else points
         exposure, exposures = exposure_times(name, time, number)
         exposure = exposure if continuous is None else continuous.exposure
         chosen = self.counters(name, counters)
         waits = {each: not_negative(name, each, options.get(each) or 0.0) for each in ("stab_time", "sleep_time")}
+        beside = [one for one in as_typed(self.beamline, chosen) if one not in arguments]  # it may be an argument too
         plan = Plan(
-            command_text(name, *arguments, *as_typed(self.beamline, chosen), **(keywords or {}), **waits),
+            command_text(name, *arguments, *beside, **(keywords or {}), **waits),
             str(options.get("title") or ""),
             exposure,
             chosen,
@@ -195,6 +199,7 @@ class Maker:
             channels=dict(channels or {}),
             attributes={words.METADATA: checked(name, options["metadata"])} if options.get("metadata") else {},
             continuous=continuous,
+            choice=choice,
         )
         scan = OwnScan(
             self.beamline,

@@ -9,6 +9,7 @@ from typing import Any
 from ronda.framework.nexus import words
 from ronda.framework.scan import motion
 from ronda.framework.scan.chain import lasting
+from ronda.framework.scan.choice import Found
 from ronda.framework.scan.durations import Durations
 from ronda.framework.scan.opening import ELAPSED
 from ronda.framework.scan.plan import Plan, Point
@@ -44,7 +45,12 @@ class Measuring:
         moved: whether an axis has been sent somewhere.
         durations: where the time went.
         remarks: what is missing though it went well; nothing, since a point that is missing makes a step scan fail.
+        latest: values of the latest point, by channel, axes included.
+        found: where the axes are left, if the scan looked for something and found it.
     """
+
+    repeats_spoilt = False
+    """Whether each point that a suspender spoils is measured again, also where the suspender does not ask for it."""
 
     def __init__(
         self,
@@ -61,6 +67,8 @@ class Measuring:
         self.moved = False
         self.durations = Durations()
         self.remarks: list[str] = []
+        self.latest: dict[str, Any] = {}
+        self.found: Found | None = None
         self._plan = plan
         self._targets = targets
         self._constants = constants
@@ -85,13 +93,17 @@ class Measuring:
             DeviceFailed, NotReady, TimedOut, CommunicationFailed: as in `Points.collect`.
         """
         self._told_until = time.monotonic()
-        for index in self._plan.indices():
+        for index in self.indices():
             if index and self._plan.sleep_time:
                 rest(self._plan.sleep_time, self._steering.check)
             again = True
             while again:
-                values, again = self._measure(index)
-            yield index, values
+                self.latest, again = self._measure(index)
+            yield index, self.latest
+
+    def indices(self) -> Iterator[int]:
+        """The index of each point."""
+        return self._plan.indices()
 
     def end_motion(self) -> None:
         """The scan did not come to its own end, and the axes stand: nothing else is to be ended."""
@@ -123,7 +135,7 @@ class Measuring:
         if steering.watched:
             values = self._points.collect(entry, self._line, index)
             collected = time.monotonic()
-            again = steering.spoils(index)
+            again = steering.spoils(index, always=self.repeats_spoilt)
             flags = {words.PLANNED: index, words.VALID: int(not steering.wrong)}
             self._own.publish({**own, **told, **flags}, time=now, index=entry)
         else:

@@ -13,6 +13,7 @@ from ronda.framework.nexus import words
 from ronda.framework.nexus.definitions.definition import Declaration
 
 if TYPE_CHECKING:
+    from ronda.framework.scan.choice import Choice
     from ronda.framework.scan.continuous import Continuous
 
 Point = tuple[float, ...]
@@ -76,6 +77,7 @@ class Plan:
         channels: numbers that are known of each point before, by name of the channel that shows them, with its unit.
         attributes: more for the scan's description, as JSON.
         continuous: what makes it a continuous scan, which has no targets; None for others. Its axis is the last one.
+        choice: who chooses its points while it runs, so that nobody knows targets and number before; None for others.
     """
 
     command: str
@@ -96,12 +98,19 @@ class Plan:
     channels: dict[str, tuple[str, tuple[float, ...]]] = field(default_factory=dict, repr=False)
     attributes: dict[str, Any] = field(default_factory=dict)
     continuous: Continuous | None = None
+    choice: Choice | None = None
+
+    @property
+    def most_points(self) -> int | None:
+        """Number of points; where they are chosen, the highest; None if there is none."""
+        return self.choice.most if self.choice is not None else self.points
 
     @property
     def returns(self) -> bool:
         """Whether an axis goes back to where it stood, however the scan ends."""
         fields = self.continuous.fields if self.continuous is not None else None
-        return self.relative or (fields is not None and fields.out is not None)
+        chosen = self.choice is not None and self.choice.goes_back
+        return self.relative or chosen or (fields is not None and fields.out is not None)
 
     def indices(self) -> Iterator[int]:
         """The index of each point."""

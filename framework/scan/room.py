@@ -26,14 +26,14 @@ LATCHED = 4
 
 
 def data_size(plan: Plan, measuring: Sequence[Source], duration: float = 0.0) -> int:
-    """Bytes of all points of a scan, not compressed; of one point if nobody knows how many there will be.
+    """Bytes of all points of a scan, not compressed; of one point if nobody knows how many there will be at most.
 
     Args:
         plan: what it is to do.
         measuring: the devices.
         duration: how long it takes, in s, as far as that is known: so long its sub-scans measure, and some run freely.
     """
-    points = 1 if plan.points is None else plan.points
+    points = plan.most_points or 1
     duration = max(duration, plan.exposure * points)
     number = {1: points} | points_of(measuring, duration)
     numbers = len(plan.axes) + 2 + len(plan.known())

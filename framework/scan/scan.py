@@ -17,6 +17,7 @@ from ronda.framework.scan.background import Spawn, in_thread
 from ronda.framework.scan.baseline import Baseline
 from ronda.framework.scan.chain import subscan
 from ronda.framework.scan.changed_settings import ChangedSettings
+from ronda.framework.scan.choice import Found
 from ronda.framework.scan.control import Control
 from ronda.framework.scan.derived import with_results
 from ronda.framework.scan.durations import Durations
@@ -24,6 +25,7 @@ from ronda.framework.scan.ending import Ending
 from ronda.framework.scan.home import Home
 from ronda.framework.scan.hooks import Hooks
 from ronda.framework.scan.loops import Loop, loop_of, order_of, targets_of
+from ronda.framework.scan.measuring import Measuring
 from ronda.framework.scan.numbering import open_numbered
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.opening import OWN, constants_of_points, end_positions, opening
@@ -139,6 +141,11 @@ class Scan:
     def durations(self) -> Durations:
         """Where its time went so far."""
         return Durations() if self._measuring is None else self._measuring.durations
+
+    @property
+    def found(self) -> Found | None:
+        """What it has found, if it is one that looks for something and has ended well; its axes stand there."""
+        return self._measuring.found if isinstance(self._measuring, Measuring) else None
 
     def add_preset(self, preset: Preset) -> None:
         """Have something done around it, its devices or its points.
@@ -330,7 +337,7 @@ class Scan:
         if self._measuring is not None and ending.failed:
             steps.append(self._collect_rest)
         steps += self._presets.undo() if self._presets else []
-        if moved and self._home is not None:
+        if moved and self._home is not None and self.found is None:
             steps.append(partial(self._home.bring_back, self._control, ending, tell_return))
         steps += [partial(self._hooks.put_back, hook, self.number) for hook in self._hooks.after()]
         if self.stream is not None:
@@ -359,7 +366,8 @@ class Scan:
     def _told(self, ending: Ending) -> str:
         """How it ended, and which devices it went on without."""
         left_out = self._coming.left_out.values() if self._coming is not None else ()
-        return "; ".join(filter(None, [ending.sentence(), *left_out, *self._beside.left_out]))
+        found = self.found.sentence if self.found is not None else ""
+        return "; ".join(filter(None, [ending.sentence() or found, *left_out, *self._beside.left_out]))
 
     def _publish_end_positions(self, *, patient: bool) -> None:
         if self.start_positions:

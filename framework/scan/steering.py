@@ -54,17 +54,18 @@ class Steering:
         if self.control.paused or self._wrong or self._right_from:
             self._wait()
 
-    def spoils(self, index: int) -> bool:
+    def spoils(self, index: int, *, always: bool = False) -> bool:
         """Look whether a point that has just been measured counts; returns whether it is to be measured again.
 
         Args:
             index: of the point in the plan, for people.
+            always: whether a spoilt point is measured again also where its suspender does not ask for that.
         """
         again = False
         if self.watched:
             self._look()
             self.spoiled += bool(self._wrong)
-            again = any(one.repeat for one, _ in self._wrong)
+            again = any(always or one.repeat for one, _ in self._wrong)
             self._remark = f"; point {index} is measured again then" if again else ""
         return again
 
