@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Unpack
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.part import Parted
 from ronda.framework.errors import BadValue
+from ronda.framework.scan.adaptive import AdaptiveScans
 from ronda.framework.scan.areas import AreaScans
 from ronda.framework.scan.arguments import above_zero, an_axis, exposure_time, whole
 from ronda.framework.scan.count import count
@@ -38,7 +39,7 @@ class Counted(NamedTuple):
     units: dict[str, str]
 
 
-class Scans(StepScans, AreaScans, SpectrumScans, ContinuousScans, TrajectoryScans, TomographyScans):
+class Scans(StepScans, AreaScans, SpectrumScans, ContinuousScans, TrajectoryScans, TomographyScans, AdaptiveScans):
     """The scans of one user in one session of a beamline.
 
     Each scan blocks until it has ended and returns its Scan; what made it fail is raised, after everything that it

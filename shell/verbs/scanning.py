@@ -143,6 +143,7 @@ class ScanCommands:
             *(scans.dscan, scans.d2scan, scans.d3scan, scans.d4scan, scans.d5scan, scans.dnscan),
             *(scans.lookupscan, scans.pointscan, scans.logscan, scans.amesh, scans.dmesh),
             *(scans.xas_scan, scans.fscan, scans.fmesh, scans.ftrajectory, scans.fulltomo),
+            *(scans.align, scans.optimise, scans.autofocus, scans.adaptmesh),
             *self._peaks.commands(),
             *self._plots.commands(),
             *(scans.lineup, scans.spiral, scans.rel_spiral, scans.spiral_fermat, scans.rel_spiral_fermat, scans.rockit),

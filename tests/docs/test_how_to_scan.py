@@ -62,6 +62,25 @@ def test_a_peak_is_found_and_gone_to(demo, home) -> None:
 
 
 @pytest.mark.timeout(400)
+def test_scans_choose_their_points(demo, home) -> None:
+    try:
+        printed = run_page(demo, "let-a-scan-choose-its-points.md")
+    finally:
+        demo.ronda(
+            "shell", demo.folder, "-c", "mv(s1vg, 6, pitch2, 0, m1pitch, 3, camf, 0.35, energy, 10); mv(s1vo, 0)"
+        )
+
+    assert re.search(r"s1vo: the peak of diode is at 0\.1\d+ ± \S+ mm", printed)
+    assert re.search(r"energy: the edge of diode is at 8\.98\d+ ±", printed)
+    pitch2, m1pitch = map(float, re.search(r"pitch2 = (\S+) ± \S+ urad, m1pitch = (\S+) ± \S+ mrad", printed).groups())
+    assert -10 < pitch2 < 25  # the best one drifts from 0 to 15 urad
+    assert abs(m1pitch - 3) < 0.0015  # the spot drifts by 0.015 mm, which are 0.0006 mrad
+    assert re.search(r"diode is highest, \d+ count, at pitch2 = \S+ ± \S+ urad; moved there", printed)
+    assert re.search(r"cam_fwhm_y is lowest, \d+.* pixel, at camf = 0\.\d+ ±", printed)
+    assert "climb(samy, 0.03, 0.05, diode)" in printed
+
+
+@pytest.mark.timeout(400)
 def test_user_scripts_do_what_the_page_says(demo, home, tmp_path) -> None:
     languages = dict(BLOCK.findall((PAGES / "use-your-own-scripts.md").read_text()))
     (tmp_path / "align.py").write_text(languages["python"])

@@ -175,7 +175,7 @@ def _model(lmfit: Any, curve: Curve, shape: str, background: str, middle: float)
     if shape == "erf":
         rises = curve.y[-1] > curve.y[0]
         start["centre"] = {"value": Curve(curve.x, curve.y, curve.who).cen}
-        start["fwhm"] = {"value": max(_rise(curve), step), "min": 1e-9 * span}
+        start["fwhm"] = {"value": max(rise(curve), step), "min": 1e-9 * span}
         start["height"] = {"value": (high - low) if rises else (low - high)}
         offset = low if rises else high
     else:
@@ -202,7 +202,7 @@ def _model(lmfit: Any, curve: Curve, shape: str, background: str, middle: float)
     return model, parameters
 
 
-def _rise(curve: Curve) -> float:
+def rise(curve: Curve) -> float:
     """Distance over which an edge goes from a quarter to three quarters of its height, as a Gaussian's width."""
     low, high = float(curve.y.min()), float(curve.y.max())
     inner = (curve.y > low + 0.1 * (high - low)) & (curve.y < low + 0.9 * (high - low))
