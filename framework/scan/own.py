@@ -11,6 +11,7 @@ from ronda.framework.scan.analysis.contents import Contents
 from ronda.framework.scan.analysis.past import read_from_stream, stream_channels
 from ronda.framework.scan.analysis.results import Array, Results
 from ronda.framework.scan.background import Spawn, Task, in_thread
+from ronda.framework.scan.choice import Found
 from ronda.framework.scan.claims import Claims
 from ronda.framework.scan.durations import Durations
 from ronda.framework.scan.ending import Ending
@@ -25,6 +26,7 @@ class Summary(NamedTuple):
     spoiled: int
     durations: Durations
     remarks: list[str]
+    found: Found | None
 
 
 class OwnScan(Results, Scan):
@@ -74,6 +76,11 @@ class OwnScan(Results, Scan):
         return super().remarks if self._summary is None else self._summary.remarks
 
     @property
+    def found(self) -> Found | None:
+        """As of `Scan`."""
+        return super().found if self._summary is None else self._summary.found
+
+    @property
     def runs(self) -> bool:
         """Whether it has begun and not ended."""
         return self._begun and not self._ended
@@ -103,7 +110,7 @@ class OwnScan(Results, Scan):
 
     def _let_go(self) -> None:
         """Keep what people ask about an ended scan, not what it was measured with: a shell keeps a hundred scans."""
-        self._summary = Summary(self.spoiled, self.durations, self.remarks)
+        self._summary = Summary(self.spoiled, self.durations, self.remarks, self.found)
         self._measuring = self._steering = self._presets = self._coming = self._own = self._baseline = None
         if self.stream is not None:
             self.stream.forget()

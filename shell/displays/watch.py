@@ -105,8 +105,8 @@ class Watch(Observer):
         elif scan.identifier and scan.state != State.COMPLETED:
             of = "" if scan.plan.points is None else f" of {scan.plan.points}"
             self._print(f"scan {scan.number} {scan.state} after {scan.points_done}{of} points")
-        if scan.found is not None and scan.state == State.COMPLETED and not _beside(scan):
-            self._print(f"scan {scan.number}: {scan.sentence}")
+        if scan.found is not None and scan.found.sentence and not _beside(scan):
+            self._print(f"scan {scan.number}: {scan.found.sentence}")
         for one in scan.subscans if scan.identifier and not _beside(scan) else ():
             self._print(f"scan {scan.number}.{one.number}: {_latest(one)}")
         for remark in scan.remarks:

@@ -18,7 +18,7 @@ from ronda.framework.scan.plan import Point
 FINE = 13
 """Points of each closer look."""
 
-STEPS_IN_WIDTH = 4
+STEPS_IN_WIDTH = 3
 """Steps that fit into the width of a peak, or of the rise of an edge, which is seen well enough then."""
 
 CLOSER = 6
