@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ronda.framework.analysis.aligning import LOST, SKIPPED, Load
 from ronda.framework.analysis.live.options import Options
 from ronda.framework.analysis.live.publishing import Publishing
+from ronda.framework.analysis.ordering import Ordering
 from ronda.framework.analysis.pipeline import Prepared
 from ronda.framework.analysis.runner import Found, Runner
 from ronda.framework.errors import CommunicationFailed, NotAllowed, NotReady, RondaError
@@ -87,6 +88,7 @@ class Serving:
         self._changes: deque[tuple[str, Any, str]] = deque()
         self._reader = FrameReader()
         self._runner = Runner(prepared, loader(self._reader), every=options.step)
+        self._ordering = Ordering(prepared)
         self._publishing: Publishing | None = None
         self._names = [channel.name for channels in prepared.sources.values() for channel in channels]
 
@@ -173,6 +175,10 @@ class Serving:
         began = time.perf_counter()
         for found in results:
             publishing.publish(found)
+            for order in self._ordering.of(found):
+                with contextlib.suppress(ScanOver, ScanGone):  # it has ended anyway
+                    self._scan.order(order.word, order.who)
+                    publishing.tell(found.first, f"told the scan to {order.word}: {order.who}")
             if found.device == self._prepared.name:
                 self.progress.points = found.first + len(found.times)
             if found.problems:
