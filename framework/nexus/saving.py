@@ -40,6 +40,9 @@ RETRY_PERIOD = 0.5
 READ_WAIT = 0.2
 """Longest wait for data, in seconds, after which the commands are looked at."""
 
+ABANDONED = 60.0
+"""Seconds after the end of a scan until results that nobody computes are given up: a dead server is back by then."""
+
 END_WAIT = 0.005
 """Seconds between two looks whether the scan has ended, once all its devices have."""
 
@@ -118,6 +121,9 @@ class Saving:
         self._flushed_at = time.monotonic()
         self._acknowledged = False
         self._lost = ""
+        self._derived = any(device.derived for device in scan.description.devices)
+        self._look_at = 0.0
+        self._abandoned_since: float | None = None
 
     def run(self) -> None:
         """Save the scan; what can be tried again is tried until it works or `stop` is ordered."""
@@ -203,6 +209,7 @@ class Saving:
             except CommunicationFailed as error:
                 self._hold(error)
                 continue
+            self._insist(self._end_abandoned)
             if self.progress.state == "held":
                 self._work()
             if self._gathered_bytes >= GATHERED_BYTES or self._frames.many:
@@ -334,6 +341,20 @@ class Saving:
             return self._scan.state in State.ENDED
         except ScanGone:
             return True
+
+    def _end_abandoned(self) -> None:
+        """End results that nobody computes any more, so that the file can become final."""
+        now = time.monotonic()
+        if not self._derived or now < self._look_at or not self._ended():
+            return
+        self._look_at = now + ABANDONED / 10
+        with suppress(ScanGone):  # the cursor finds that out
+            abandoned = self._scan.abandoned_results()
+            if not abandoned or self._abandoned_since is None:
+                self._abandoned_since = now
+            elif now - self._abandoned_since > ABANDONED:
+                for device in abandoned:
+                    self._scan.end_derived(device, f"its pipeline has not run for {ABANDONED:g} s; analyse the file")
 
     def _give_up_rest(self, sentence: str) -> None:
         self._insist(self._flush)

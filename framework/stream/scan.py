@@ -300,6 +300,14 @@ class Scan:
         wanted = [channel for channel in found.channels if channel.name in channels]
         return memory.read_blocks(self._server, self.identifier, found, wanted, start, stop)
 
+    def abandoned_results(self) -> list[str]:
+        """The devices of results that are not complete though nobody runs their pipeline."""
+        open_ones = [one.name for one in self.description.devices if one.derived and self.extent(one.name).end is None]
+        pipelines = {name: name.partition(".")[0] for name in open_ones}
+        return [
+            name for name, pipeline in pipelines.items() if not self._server.call("EXISTS", keys.analysing(pipeline))
+        ]
+
     def end_derived(self, device: str, sentence: str) -> None:
         """Say that no more results will come of a pipeline that is gone, as failed; harmless if they have ended.
 

@@ -219,7 +219,7 @@ def test_a_pipeline_that_is_started_again_goes_on(stream: Stream, redis_server: 
         assert results(scan, "again_mean") == pytest.approx(np.cumsum(np.arange(20)) / np.arange(1, 21))
 
 
-@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("workers", [1, 3])
 def test_any_number_of_workers_and_any_blocks_give_the_same_bits(
     stream: Stream, redis_server: RedisServer, workers: int
 ) -> None:
@@ -256,7 +256,7 @@ def test_killing_workers_loses_nothing_and_doubles_nothing(stream: Stream, redis
 
         def kill_some(done: int) -> None:
             wait_until(lambda: scan.extent("killed").length > done - 3000, what="results come")
-            if chance.random() < 0.1 and (processes := analysis.worker_processes):
+            if len(killed) < 5 and (not killed or chance.random() < 0.15) and (processes := analysis.worker_processes):
                 killed.append(chance.choice(processes))
                 os.kill(killed[-1], signal.SIGKILL)
 

@@ -1,0 +1,115 @@
+"""Benchmark of live analysis: `python -m tests.bench.analysis [--frames 200] [--size 1024]`.
+
+1-Mpixel frames of 16 bit, each with a fresh random pattern, through the ring and a pipeline whose stage looks at one pixel: what is timed is
+what the pipeline adds to a kernel. Then the same stage with a sum over the frame by numpy. Points come one at a time, at a pace.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ronda.framework.analysis import Input, Output, stage
+from ronda.framework.analysis.live.analysis import Analysis
+from ronda.framework.analysis.live.options import Options
+from ronda.framework.analysis.pipeline import Pipeline, Step
+from ronda.framework.analysis.runner import Runner
+from ronda.framework.stream import Block, Channel, Description, Device, Stream
+from ronda.framework.stream.description import EACH_POINT
+from tests.framework.stream.conftest import RedisServer, wait_until
+
+HERE = "tests.bench.analysis"
+
+
+@stage(outputs=[Output("pixel")], inputs=[Input("frame", dimensions=2)])
+def one_pixel(frame: Any) -> float:
+    """Next to nothing: what is left is the pipeline."""
+    return float(frame[3, 5])
+
+
+@stage(outputs=[Output("total")], inputs=[Input("frame", dimensions=2)])
+def total(frame: Any) -> int:
+    """The sum."""
+    return int(frame.sum(dtype=np.int64))
+
+
+def overhead(size: int, frames: int) -> list[float]:
+    """Milliseconds for each frame in the runner, beyond the stage."""
+    description = described(size)
+    runner = Runner(Pipeline("b", [Step(f"{HERE}:one_pixel")]).prepare(description), lambda *_: ({}, {}))
+    found = []
+    for index in range(frames):
+        frame = np.full((1, size, size), index % 60000, "<u2")
+        began = time.perf_counter()
+        results = list(runner.feed(Block("cam", index, 1, {"frame": frame}, np.zeros(1))))
+        found.append(1e3 * (time.perf_counter() - began))
+        assert results[0].data["b_pixel"][0] == index % 60000
+    return found
+
+
+def described(size: int) -> Description:
+    channels = [Channel("frame", "<u2", (size, size), storage="reference")]
+    return Description("bench", [Device("cam", channels, {EACH_POINT: True})])
+
+
+def latency(url: str, name: str, size: int, frames: int, workers: int) -> list[float]:
+    """Milliseconds from the publishing of a point (its frame copied into the ring) until its result can be read."""
+    analysis = Analysis(lambda: Stream.connect(url), Pipeline(name, [Step(f"{HERE}:{name}")]), Options(workers=workers))
+    analysis.start()
+    found: list[float] = []
+    with Stream.connect(url) as stream, stream.frame_store() as store:
+        wait_until(lambda: analysis.connected)
+        description = described(size)
+        scan = stream.open_scan(replace(description, devices=[*description.devices, *analysis.describe(description)]))
+        scan.set_state("RUNNING")
+        ring = store.ring("cam", frame_bytes=2 * size * size)
+        publisher = scan.publisher("cam", ring=ring)
+        cursor = scan.follow([channel.name for channel in scan.description.device(name).channels])
+        random = np.random.default_rng(1)
+        for _ in range(frames + 20):
+            frame = random.integers(0, 4096, (size, size), dtype="<u2")
+            began = time.perf_counter()
+            publisher.publish({"frame": frame})
+            while not cursor.read(timeout=10.0):
+                pass
+            found.append(1e3 * (time.perf_counter() - began))
+        publisher.seal()
+        scan.set_state("COMPLETED")
+    analysis.close()
+    return found[20:]
+
+
+def told(what: str, values: list[float]) -> None:
+    values = sorted(values)
+    print(f"{what:58s} median {statistics.median(values):7.3f} ms   95 % {values[int(0.95 * len(values))]:7.3f} ms")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--size", type=int, default=1024)
+    arguments = parser.parse_args()
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {tempfile.gettempdir()}, {Path.cwd().name}")
+    told("pipeline beyond the stage, per frame (limit 1 ms)", overhead(arguments.size, arguments.frames))
+    server = RedisServer("--appendfsync", "everysec")
+    try:
+        server.start()
+        os.environ["RONDA_REDIS_URL"] = server.url
+        for name in ("one_pixel", "total"):
+            values = latency(server.url, name, arguments.size, arguments.frames, 1)
+            told(f"point to result on the stream, {name} (limit 10 ms)", values)
+        told("the same, total, by 2 workers", latency(server.url, "total", arguments.size, arguments.frames, 2))
+    finally:
+        server.remove()
+
+
+if __name__ == "__main__":
+    main()
