@@ -50,6 +50,7 @@ class AdaptiveScans(Maker):
         most: int,
         decide: Callable[[], Course],
         goes_back: bool = True,
+        results: Sequence[str] = (),
         keywords: dict[str, Any] | None = None,
     ) -> OwnScan:
         """A scan whose points a generator chooses while it runs, for scans of your own: see the how-to.
@@ -64,6 +65,7 @@ class AdaptiveScans(Maker):
             decide: begins the choosing: a generator that gives positions, is sent what was measured there, and returns
                 where the axes are to be left, or None.
             goes_back: whether the axes go back if that is None.
+            results: channels of live analysis that the generator is told of too; each point waits for them, 30 s.
             keywords: of this kind of scan, for its command.
 
         Raises:
@@ -79,7 +81,9 @@ class AdaptiveScans(Maker):
             if not ends[0] < ends[1]:
                 raise BadValue(f"{name}: the bounds of {axis.name} should be lowest and highest, not {low!r}, {high!r}")
             limits.append((ends[0], ends[1]))
-        choice = Choice(decide, tuple(limits), whole(name, "the highest number of points", most), goes_back)
+        choice = Choice(
+            decide, tuple(limits), whole(name, "the highest number of points", most), goes_back, tuple(results)
+        )
         return self.make(
             name,
             arguments,

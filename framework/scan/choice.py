@@ -44,6 +44,7 @@ class Choice:
         decide: called when the scan begins, see `Course`. An error that it raises lets the scan fail.
         bounds: for each axis the lowest and the highest position that may be chosen, in its unit.
         most: highest number of points.
+        results: channels of live analysis that it is told of too; each point waits for them.
         goes_back: whether the axes go back to where they stood, unless something was found.
     """
 
@@ -51,6 +52,7 @@ class Choice:
     bounds: tuple[tuple[float, float], ...]
     most: int
     goes_back: bool = True
+    results: tuple[str, ...] = ()
 
     def allowed(self, who: str, axes: tuple[Axis, ...], point: Any) -> Point:
         """A point that was chosen, if axes may go there now.

@@ -8,9 +8,11 @@ from typing import Any
 
 from ronda.framework.errors import NotReady
 from ronda.framework.scan import motion
+from ronda.framework.scan.awaited import Awaited
 from ronda.framework.scan.choice import Choice, Found
 from ronda.framework.scan.measuring import Measuring
 from ronda.framework.scan.plan import Point
+from ronda.framework.stream.scan import Scan
 
 
 class Choosing(Measuring):
@@ -19,17 +21,19 @@ class Choosing(Measuring):
     A point that a suspender spoils is measured again, whatever the suspender says: nothing can be decided by it.
 
     Args:
+        scan: in the stream.
         choice: who chooses.
         arguments: as for `Measuring`, without targets.
     """
 
     repeats_spoilt = True
 
-    def __init__(self, choice: Choice, *arguments: Any) -> None:
+    def __init__(self, scan: Scan, choice: Choice, *arguments: Any) -> None:
         plan, *rest = arguments
         self._chosen: list[Point] = []
         super().__init__(plan, self._chosen, *rest)
         self._choice = choice
+        self._results = Awaited(scan, choice.results, self._steering.check)
 
     def indices(self) -> Iterator[int]:
         """The index of each point, when it is chosen.
@@ -46,7 +50,8 @@ class Choosing(Measuring):
             while len(self._chosen) < most:
                 self._chosen.append(self._choice.allowed(self._plan.command, axes, point))
                 yield len(self._chosen) - 1
-                point = course.send(MappingProxyType(self.latest))
+                results = self._results.collect(self._entry - 1)
+                point = course.send(MappingProxyType({**self.latest, **results}))
         except StopIteration as end:
             if end.value is not None:
                 self._arrive(end.value)

@@ -89,7 +89,7 @@ def loop_of(
     points = coming()
     if plan.choice is not None:
         line = scan.trigger_line()
-        return Choosing(plan.choice, plan, constants, own, line, points, steering, presets, measuring), points
+        return Choosing(scan, plan.choice, plan, constants, own, line, points, steering, presets, measuring), points
     if plan.continuous is None:
         line = scan.trigger_line()
         return Measuring(plan, targets, constants, own, line, points, steering, presets, measuring), points

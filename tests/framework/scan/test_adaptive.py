@@ -3,7 +3,7 @@
 import pytest
 
 from ronda.framework.clients.counter import sampling
-from ronda.framework.errors import BadValue, NotReady, OutOfRange
+from ronda.framework.errors import BadValue, NotFound, NotReady, OutOfRange
 from ronda.framework.scan.choice import Found
 from ronda.framework.scan.presets import PointPreset
 from ronda.framework.scan.stopped import ScanStopped
@@ -115,6 +115,29 @@ def test_a_generator_is_told_what_was_measured_at_its_point(scans, recorder, bea
     assert [values["samx"] for values in told] == pytest.approx([0.2, 0.4, 0.3], abs=1e-3)
     assert scan.found == Found({"samx": 0.3})
     assert back(beamline, "samx", 0.3)
+
+
+def test_results_of_its_point_are_told_too_and_those_that_nobody_computes_refused(scans, beamline, place):
+    place(samx=0.1)
+    decide, told = climb([(0.2,), (0.4,)])
+    scan = scans.choose(
+        "mine",
+        [],
+        0.005,
+        ["i0"],
+        {"save": False},
+        axes=["samx"],
+        bounds=[(0, 1)],
+        most=5,
+        decide=decide,
+        results=["i0"],
+    )
+    assert [values["i0"] for values in told] == scan["i0"].tolist()
+    with pytest.raises(NotFound, match="nobody: is no result of this scan"):
+        scans.choose(
+            "mine", [], 0.005, ["i0"], {}, axes=["samx"], bounds=[(0, 1)], most=5, decide=decide, results=["nobody"]
+        )
+    assert back(beamline, "samx", 0.4)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,89 @@
+"""Results of live analysis of the point just taken, for scans that decide by them."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+
+from ronda.framework.errors import NotFound, NotReady, TimedOut
+from ronda.framework.stream.scan import Scan
+
+SLICE = 0.2
+"""Longest wait in one read, in s: so soon a stop is noticed."""
+
+LATE_LIMIT = 30.0
+"""Seconds within which a result must come after its point was measured."""
+
+
+class Awaited:
+    """Results of one scan, as they come in.
+
+    Args:
+        scan: in the stream.
+        channels: of results, each one number for each point.
+        check: called often while waiting; raises to give up.
+
+    Raises:
+        NotFound: the scan has no such result.
+    """
+
+    def __init__(self, scan: Scan, channels: Sequence[str], check: Callable[[], None]) -> None:
+        devices = {channel.name: one.name for one in scan.description.devices for channel in one.channels}
+        results = [channel.name for one in scan.description.devices if one.derived for channel in one.channels]
+        for name in channels:
+            if name not in devices:
+                known = f"there are {', '.join(results)}" if results else "no pipeline at work takes what it measures"
+                raise NotFound(f"{name}: is no result of this scan; {known}")
+        self._devices = {name: devices[name] for name in channels}
+        self._cursor = scan.follow(list(channels)) if channels else None
+        self._kept: dict[str, dict[int, float]] = {name: {} for name in channels}
+        self._check = check
+
+    def collect(self, index: int, limit: float = LATE_LIMIT) -> dict[str, float]:
+        """Wait for the results of an entry of the stream; returns them by channel.
+
+        Args:
+            index: of the entry.
+            limit: longest wait in s.
+
+        Raises:
+            NotReady: one will never come.
+            TimedOut: one is late; the sentence says whose.
+        """
+        deadline = time.monotonic() + limit
+        while missing := [name for name, kept in self._kept.items() if index not in kept]:
+            self._read()
+            self._check()
+            if all(index in self._kept[name] for name in missing):
+                break
+            for name in missing:
+                self._ask(name, index, limit if time.monotonic() >= deadline else math.inf)
+        found = {name: kept.pop(index) for name, kept in self._kept.items()}
+        for kept in self._kept.values():
+            kept.clear()  # of points before; those after it are not there yet
+        return found
+
+    def _ask(self, name: str, index: int, waited: float) -> None:
+        """See whether a result that is not there may still come."""
+        assert self._cursor is not None  # noqa: S101 - there are channels
+        device = self._devices[name]
+        end, reached = self._cursor.ends.get(device), self._cursor.positions[device]
+        if index in self._kept[name]:
+            return
+        if end is not None:
+            why = end.sentence or "it has ended"
+            raise NotReady(f"{device}: {name} of point {index} will never come: {why}")
+        if math.isfinite(waited):
+            raise TimedOut(
+                f"{device}: {name} of point {index} has not come within {waited:g} s; "
+                f"it has given {reached} points so far"
+            )
+
+    def _read(self) -> None:
+        assert self._cursor is not None  # noqa: S101 - there are channels
+        for block in [] if self._cursor.exhausted else self._cursor.read(SLICE):
+            for place, index in enumerate(block.indices):
+                for channel, data in block.data.items():
+                    if channel in self._kept:
+                        self._kept[channel][index] = float(data[place])
