@@ -24,18 +24,12 @@ from ronda.framework.config.kinds import TangoDevice, load_driver, load_kind
 from ronda.framework.host.entries import FIXED, LAST_POSITION, RUNTIME_SETTINGS, Wanted, server_name
 from ronda.framework.host.registration import Registry
 from ronda.framework.services.tango_database import READY_LINE, server_command
+from tests.ports import free_port
 
 BEAMLINE = "test"
 
 CLIENT_LIMIT = 30_000
 """Milliseconds that clients of the tests wait for an answer: the machine may be busy."""
-
-
-def free_port() -> int:
-    """A port that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_until(condition: Callable[[], Any], what: str, limit: float = 150.0) -> Any:
@@ -150,7 +144,7 @@ class Rig:
 
     def launch(self, server: str, **environment: str) -> Program:
         """Start a server, whatever it reports."""
-        port = self.ports.setdefault(server, free_port())
+        port = self.ports[server] = self.ports.get(server) or free_port()
         program = Program.start(
             [sys.executable, "-m", "ronda.devices", server],
             {

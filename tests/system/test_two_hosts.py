@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.ports import free_port
+
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -28,11 +30,7 @@ def redis_url(tmp_path: Path, wait_for: Any) -> Iterator[str]:
 @pytest.fixture
 def folder(ronda: Any, tmp_path: Path, redis_url: str) -> Iterator[Path]:
     """Its configuration; whatever runs of it is taken down."""
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     folder = tmp_path / "pair"
     folder.mkdir()
     (folder / "beamline.yml").write_text(

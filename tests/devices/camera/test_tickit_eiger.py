@@ -25,7 +25,8 @@ from ronda.devices.camera.drivers.simplon import Simplon
 from ronda.devices.camera.simplon_rest import SimplonRest
 from ronda.devices.camera.stream_v2 import StreamReceiver, image_of
 from ronda.framework.errors import HardwareFault, RondaError
-from tests.devices.conftest import free_port, wait_until
+from tests.devices.conftest import wait_until
+from tests.ports import free_port
 
 PACKAGES = ("tickit-devices==0.4.1", "cbor2<5.7")
 """Later versions of cbor2 give messages that it cannot change."""

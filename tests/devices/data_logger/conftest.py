@@ -18,7 +18,8 @@ import tango
 
 from ronda.framework.archive.buffer import ROWS, event
 from ronda.framework.archive.record import Event
-from tests.devices.conftest import CLIENT_LIMIT, Rig, free_port, wait_until
+from tests.devices.conftest import CLIENT_LIMIT, Rig, wait_until
+from tests.ports import free_port
 
 PROGRAM = Path(__file__).with_name("pusher.py")
 

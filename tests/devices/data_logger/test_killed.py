@@ -20,8 +20,9 @@ import tango
 from ronda.framework.archive.questions import Archive
 from ronda.framework.archive.store import Store
 from ronda.framework.errors import RondaError
-from tests.devices.conftest import Rig, free_port, run_database, wait_until
+from tests.devices.conftest import Rig, run_database, wait_until
 from tests.devices.data_logger.conftest import Pusher
+from tests.ports import free_port
 
 RATE = 100.0
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import socket
 import threading
 import time
 
@@ -12,8 +11,9 @@ import tango
 
 from ronda.framework.errors import CommunicationFailed, TimedOut
 from ronda.framework.tango.errors import from_dev_failed
+from tests.ports import free_port
 
-QUICK = 20.0
+QUICK = 45.0
 """Seconds within which State and Stop must answer, whatever hangs: much less than that does, but a busy machine has room."""
 
 
@@ -110,7 +110,7 @@ def test_a_server_ends_in_time_whatever_hangs(slow):
     wait_until(lambda: "mcslow has not answered for" in lame.status())
     begun = time.monotonic()
     assert program.end(signal.SIGTERM) == 0
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < QUICK
 
 
 @pytest.fixture(scope="module")
@@ -226,8 +226,7 @@ def test_a_following_fault_is_a_fault_with_a_sentence(frail, rig):
 
 
 def test_a_server_starts_without_its_hardware_and_comes_alive_when_it_appears(rig, instrument):
-    with socket.create_server(("127.0.0.1", 0)) as reserved:
-        port = reserved.getsockname()[1]
+    port = free_port()
     axes = {"late": {"channel": 1, "steps_per_unit": 2000, "velocity": 2.0, "acceleration_time": 0.1}}
     rig.register(
         "late", {"mclate": {"kind": "motor", "driver": "simulated", "address": f"127.0.0.1:{port}", "axes": axes}}
@@ -321,15 +320,15 @@ def test_a_controller_that_is_halted_in_mid_move_ends_in_fault_and_is_found_agai
     glass.Position = target
     halt(simulators.program.process.pid)
     try:
-        wait_until(lambda: glass.state() == tango.DevState.FAULT, 60)
+        wait_until(lambda: glass.state() == tango.DevState.FAULT)
         assert "did not answer" in glass.status()
         _, duration = timed(glass.Stop)
         assert duration < QUICK
         assert glass.state() == tango.DevState.FAULT
     finally:
         simulators.program.process.send_signal(signal.SIGCONT)
-    wait_until(lambda: glass.state() in (tango.DevState.ON, tango.DevState.ALARM), 60)
+    wait_until(lambda: glass.state() in (tango.DevState.ON, tango.DevState.ALARM))
     assert glass.Position <= target
     glass.Position = target - 6.0
-    wait_until(lambda: glass.state() == tango.DevState.ON, 60)
+    wait_until(lambda: glass.state() == tango.DevState.ON)
     assert glass.Position == pytest.approx(target - 6.0)

@@ -10,14 +10,13 @@ import pytest
 
 from ronda.framework.errors import BadValue, CommunicationFailed, ConfigurationError, NotAllowed, ServiceFailed
 from ronda.framework.stream import Stream, keys
+from tests.ports import free_port
 
 TLS = Path(__file__).parent / "tls"
 
 
 def test_connects_by_unix_socket_and_by_tcp(redis_server_with, connect):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = redis_server_with("--port", str(port), "--bind", "127.0.0.1")
     connect(server.url)
     assert connect(f"redis://127.0.0.1:{port}/0").scans() == []
@@ -202,4 +201,4 @@ def test_call_waits_for_a_redis_that_comes_back(own_redis, connect):
 def test_connecting_waits_for_a_redis_that_is_being_started(own_redis, connect):
     own_redis.kill()
     threading.Timer(0.3, own_redis.start).start()
-    assert connect(own_redis.url, wait=20).scans() == []
+    assert connect(own_redis.url, wait=60).scans() == []

@@ -8,6 +8,7 @@ from typing import Any
 import h5py
 import pytest
 
+from tests.ports import free_port
 from tests.shell.view.conftest import View, serving
 from tests.shell.view.test_view import saved
 
@@ -87,11 +88,12 @@ def test_it_fits_telephones_and_walls(view: View, opened: Callable[..., Any], wi
 
 
 def test_a_page_finds_its_server_again(opened: Callable[..., Any], ronda: Any, demo: Any) -> None:
-    with serving(demo, ronda) as first:
+    port = str(free_port())
+    with serving(demo, ronda, port) as first:
         page = opened(address=first.address)
         page.wait_for_selector(".axes tr")
     page.wait_for_selector("[role=status]:has-text('no connection to its server')")
-    with serving(demo, ronda, first.host.partition(":")[2]) as again:
+    with serving(demo, ronda, port) as again:
         scan = saved(again.run("loopscan(2, 0.01, diode)"))
         page.wait_for_selector(f".scan[data-number='{scan.number}']")
-        assert page.locator("[role=status]").count() == 0
+        page.wait_for_selector("[role=status]", state="detached")
