@@ -49,6 +49,10 @@ class Folder:
         return all(document.readable for document in self.documents)
 
 
+PANELS = "panels"
+"""A subfolder that says nothing of the beamline: panels of the live view, which its page writes."""
+
+
 def find_files(folder: Path) -> tuple[list[Path], list[Problem]]:
     """The YAML files of a folder and its subfolders in order, hidden ones left out; and folders that cannot be read."""
     problems: list[Problem] = []
@@ -64,7 +68,9 @@ def find_files(folder: Path) -> tuple[list[Path], list[Problem]]:
             subfolders.clear()
             continue
         visited.add(Path(place).resolve())
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        subfolders[:] = sorted(
+            name for name in subfolders if not name.startswith(".") and Path(place, name) != folder / PANELS
+        )
         found += [Path(place, name) for name in names if name.endswith((".yml", ".yaml")) and not name.startswith(".")]
     if not found and not problems:
         problems.append(Problem(Location(folder), "folder", "holds no file *.yml"))

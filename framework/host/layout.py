@@ -160,7 +160,7 @@ class Layout:
         if view is None:
             return None
         port = self.view_port()
-        command = [sys.executable, "-m", "ronda.shell.view", str(self.folders.state)]
+        command = [sys.executable, "-m", "ronda.shell.view", str(self.folders.config), str(self.folders.state)]
         command += ["--address", view.address, "--port", str(port), *(f"--name={name}" for name in view.names)]
         if view.certificate is not None and view.key is not None:
             folder = self.folders.config

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from h5py import h5s
 
 from ronda.framework.errors import ServiceFailed
+from ronda.framework.nexus import words
 from ronda.framework.nexus.chunk_index import create_file, index_bytes
 from ronda.framework.nexus.closing import leave, shorten
 from ronda.framework.nexus.grids import FilledGrid
@@ -241,13 +242,14 @@ class ScanFile:
         self._positions.id.flush()
         self.positions = reached
 
-    def close(self, end_time: str, reason: str, message: str) -> None:
+    def close(self, end_time: str, reason: str, message: str, marks: str = "") -> None:
         """Close the file for good.
 
         Args:
             end_time: ISO time with zone.
             reason: state in which the scan ended.
             message: why, for people.
+            marks: what people marked, as `ronda.framework.stream.pointed.to_text` gives it.
 
         Raises:
             OSError: the disk failed; the file may be resumed.
@@ -259,6 +261,8 @@ class ScanFile:
         texts = {"end_time": end_time, "end_reason": reason, "end_message": _cut(message, MESSAGE_BYTES).decode()}
         entries = entry_names(self._number, self._description)
         told = {f"/{entry}/{name}": text for entry in entries for name, text in texts.items()}
+        if marks and words.MARKS in self._entry:
+            told[f"{self._entry.name}/{words.MARKS}"] = marks
         write_late_texts(self._file, self.path, self._entry[f"{WRITER_GROUP}/{DRAFT}"], told)
         self._entry[f"{WRITER_GROUP}/state"][()] = CLOSED.encode()
         self._file.flush()

@@ -159,6 +159,7 @@ def _entry(path: str, identifier: str, number: int, description: Description, re
         "end_time": LateText(end_time),
         "end_reason": LateText(record.state if ended and record is not None else ""),
         "end_message": LateText(record.sentence if ended and record is not None else ""),
+        words.MARKS: LateText(""),
         "entry_identifier": ValueNode(identifier),
         "scan_number": ValueNode(number),
         "program_name": ValueNode(PROGRAM),

@@ -27,6 +27,7 @@ from ronda.framework.nexus.slow import links as slow_links
 from ronda.framework.nexus.structure import CLOSED
 from ronda.framework.stream import Block, Cursor, NeverWillBe, NoLongerInMemory, Scan, ScanGone, State
 from ronda.framework.stream.answers import Hole
+from ronda.framework.stream.pointed import to_text
 
 FLUSH_PERIOD = 1.0
 """Seconds between two flushes while data comes."""
@@ -233,13 +234,15 @@ class Saving:
             record = self._scan.record()
             reason, sentence = record.state, record.sentence
             ended = record.ended or datetime.now().astimezone()
+            marks = to_text(self._scan.marks())
         except ScanGone:
+            marks = ""
             reason, sentence, ended = State.FAILED, "the stream has lost the scan", datetime.now().astimezone()
         missing = describe_losses(self.progress.missing, self.progress.missing_frames, self._frames.why)
         if missing or self._lost or reason not in State.ENDED:
             reason = State.FAILED
             sentence = "; ".join(dict.fromkeys(filter(None, (missing, self._lost, sentence))))
-        self._file.close(ended.isoformat(), reason, sentence)
+        self._file.close(ended.isoformat(), reason, sentence, marks)
         self._file = None
 
     def _seal(self) -> None:

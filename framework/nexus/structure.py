@@ -107,7 +107,7 @@ def note_writer(entry: h5py.Group, description: Description) -> None:
     group.attrs["NX_class"] = "NXcollection"
     state = group.create_dataset("state", (), h5py.string_dtype("utf-8", 16))
     state[()] = WRITING.encode()
-    make_draft(group, DRAFT, 3 * description.subscans)
+    make_draft(group, DRAFT, 3 * description.subscans + 1)
     devices = [device.name for device in description.devices]
     positions = group.create_dataset("positions", (len(devices),), "<i8")
     positions[...] = np.zeros(len(devices), "<i8")

@@ -101,6 +101,9 @@ AT_END = frozenset({POSITIONERS_END, BASELINE_END, DURATIONS})
 REMARKS = "remarks"
 """In the description's attributes: sentences about what is missing in it."""
 
+MARKS = "marks"
+"""Dataset of an entry: what people marked in the live view before the scan ended, as a JSON list; empty for nothing."""
+
 SETTINGS = "settings"
 """In a device's attributes: what it is set to, as `{"count_time": {"value": 0.1, "unit": "s"}}`; values may be text.
 They stand in its group of `instrument`."""

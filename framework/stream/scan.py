@@ -17,6 +17,7 @@ from ronda.framework.stream.description import Description, State, read_descript
 from ronda.framework.stream.keeper import Keeper
 from ronda.framework.stream.lease import Lease
 from ronda.framework.stream.memory import Extent
+from ronda.framework.stream.pointed import Pointed, Pointer
 from ronda.framework.stream.publisher import Batch, Publisher
 from ronda.framework.stream.retention import behind, positions
 from ronda.framework.stream.trigger import Listener, TriggerLine
@@ -220,6 +221,10 @@ class Scan:
         """The note that a consumer left, empty if none."""
         found = self._server.call("HGET", keys.scan(self.identifier), f"note {consumer}")
         return "" if found is None else str(found.decode())
+
+    def marks(self) -> list[Pointed]:
+        """What people marked in it in the live view, the oldest first."""
+        return Pointer(self._server).marks(self.identifier)
 
     def make_optional(self, consumer: str, who: str) -> None:
         """Wait for a consumer no longer, by the word of an operator: what it has not acknowledged may be lost for it.

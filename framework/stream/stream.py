@@ -21,6 +21,7 @@ from ronda.framework.stream.greeting import greet
 from ronda.framework.stream.keeper import Keeper
 from ronda.framework.stream.lease import Lease
 from ronda.framework.stream.logbook import Logbook
+from ronda.framework.stream.pointed import Pointer
 from ronda.framework.stream.scan import Scan
 from ronda.framework.stream.seat import Seat
 from ronda.framework.stream.session import Session
@@ -132,6 +133,10 @@ class Stream:
     def logbook(self) -> Logbook:
         """What people did and said, and the scans."""
         return Logbook(self._server)
+
+    def pointer(self) -> Pointer:
+        """What people point at in the live view."""
+        return Pointer(self._server)
 
     def open_scan(
         self,

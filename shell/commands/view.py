@@ -52,7 +52,13 @@ def view(
         port = Ports(folders.ports, listen, neighbours=Neighbours(folders.neighbours)).port(VIEW)
     beamline = connect(running.status)
     try:
-        serve(beamline, running.state, Place(listen, port, tuple(name or ()), certificate, key), _tell)
+        serve(
+            beamline,
+            Path(running.status.config),
+            running.state,
+            Place(listen, port, tuple(name or ()), certificate, key),
+            _tell,
+        )
     finally:
         beamline.close()
 

@@ -38,7 +38,18 @@ LONGEST_VALUE = 4000
 """Numbers of an array, or characters of a text, that are told as a value."""
 
 NOT_HERE = frozenset(
-    {"yesno", "getval", "tweak", "typing_helper", "edit_keys", "theme", "log_stdout", "cleanup", "error_cleanup"}
+    {
+        "yesno",
+        "getval",
+        "tweak",
+        "typing_helper",
+        "edit_keys",
+        "theme",
+        "log_stdout",
+        "cleanup",
+        "error_cleanup",
+        "goto_click",
+    }
 )
 """Commands that need the person at the prompt."""
 

@@ -43,6 +43,7 @@ from ronda.shell.verbs.listing import ListingCommands
 from ronda.shell.verbs.logbook import LogbookCommands
 from ronda.shell.verbs.measuring import ActiveMeasurementGroup
 from ronda.shell.verbs.motion import MotionCommands
+from ronda.shell.verbs.pointing import PointingCommands
 from ronda.shell.verbs.policy import PolicyCommands, ScanSaving
 from ronda.shell.verbs.positions import PositionCommands
 from ronda.shell.verbs.scanning import ScanCommands
@@ -107,6 +108,7 @@ class ShellSession:
         self._listing = ListingCommands(shown, console)
         self._states = StateCommands(shown, console)
         self._debugging = DebuggingCommands(beamline, console, os.environ)
+        self._asking = AskingCommands(console, lent=self._waiting_for_keys)
         self._shutters = ShutterCommands(beamline, console)
         self._typing = TypingCommands(console, os.environ)
         self._scripts = ScriptCommands(
@@ -333,7 +335,10 @@ class ShellSession:
             *(motion.mv, motion.mvr, motion.mvd, motion.umv, motion.umvr, motion.move),
             *(motion.jog, motion.home, motion.sync, motion.stop, motion.fix, motion.release),
             *CleanupCommands(motion).commands(),
-            *AskingCommands(self._console, lent=self._waiting_for_keys).commands(),
+            *self._asking.commands(),
+            *PointingCommands(
+                self.beamline, self._console, self._asking.yesno, lambda: bool(self.beamline.dry)
+            ).commands(),
             *TweakCommands(self._console, self._waiting_for_keys, self._control.touch).commands(),
             *(self._shutters.shopen, self._shutters.shclose),
             *scans.commands(),

@@ -1,4 +1,4 @@
-"""`python -m ronda.shell.view STATE …`: the live view's process, which the host agent starts and keeps."""
+"""`python -m ronda.shell.view FOLDER STATE …`: the live view's process, which the host agent starts and keeps."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def main(arguments: list[str]) -> int:
     from ronda.shell.view.serving import Place, serve
 
     parser = argparse.ArgumentParser(prog="ronda live view")
+    parser.add_argument("folder", type=Path)
     parser.add_argument("state", type=Path)
     parser.add_argument("--address", required=True)
     parser.add_argument("--port", type=int, required=True)
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
         beamline = Beamline.connect(
             environment["TANGO_HOST"], environment["RONDA_REDIS_URL"], environment["RONDA_BEAMLINE"], environment
         )
-        serve(beamline, given.state, place, lambda *_: report({"ready": True}))
+        serve(beamline, given.folder, given.state, place, lambda *_: report({"ready": True}))
     except RondaError as error:
         say(str(error))
         report({"error": str(error)})

@@ -17,7 +17,10 @@ from starlette.websockets import WebSocket
 from ronda.shell.view.access import Access
 from ronda.shell.view.asked_for import AskedFor
 from ronda.shell.view.axes import Axes
+from ronda.shell.view.devices import Devices
 from ronda.shell.view.following import Following
+from ronda.shell.view.panels import PanelFile
+from ronda.shell.view.pointing import Pointing
 from ronda.shell.view.viewer import Viewer
 
 PAGE = Path(__file__).with_name("static")
@@ -36,7 +39,15 @@ NOT_OURS = 4403
 """WebSocket close code for a request that no page of ours has made."""
 
 
-def make_app(access: Access, following: Following, axes: Axes, asked_for: AskedFor) -> Starlette:
+def make_app(
+    access: Access,
+    following: Following,
+    axes: Axes,
+    pointing: Pointing,
+    devices: Devices,
+    panels: PanelFile,
+    asked_for: AskedFor,
+) -> Starlette:
     """The application; it starts and stops what it shows.
 
     Args:
@@ -49,19 +60,21 @@ def make_app(access: Access, following: Following, axes: Axes, asked_for: AskedF
             await socket.close(NOT_OURS, "the page must be opened from this address")
             return
         await socket.accept()
-        await Viewer(socket, access, following, axes, asked_for).serve()
+        await Viewer(socket, access, following, axes, pointing, devices, panels, asked_for).serve()
 
     @contextlib.asynccontextmanager
     async def running(_: Starlette) -> AsyncIterator[None]:
         following.start()
         axes.start()
         asked_for.start()
+        devices.start()
         try:
             yield
         finally:
             following.stop()
             axes.stop()
             asked_for.stop()
+            devices.stop()
 
     return Starlette(
         routes=[WebSocketRoute("/view", view), Mount("/", StaticFiles(directory=PAGE, html=True))],

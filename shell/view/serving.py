@@ -17,7 +17,10 @@ from ronda.shell.view.access import Access, keep_tokens
 from ronda.shell.view.app import make_app
 from ronda.shell.view.asked_for import AskedFor
 from ronda.shell.view.axes import Axes
+from ronda.shell.view.devices import Devices
 from ronda.shell.view.following import Following
+from ronda.shell.view.panels import PanelFile
+from ronda.shell.view.pointing import Pointing
 
 LARGEST_MESSAGE = 20_000
 """Bytes that a page may send at once; a larger message ends its connection."""
@@ -61,11 +64,12 @@ class Place:
         return plain + (f"#{token}" if token else "")
 
 
-def serve(beamline: Beamline, state: Path, place: Place, ready: Callable[[Place, Access], None]) -> None:
+def serve(beamline: Beamline, folder: Path, state: Path, place: Place, ready: Callable[[Place, Access], None]) -> None:
     """Serve the page until SIGINT or SIGTERM.
 
     Args:
         beamline: whose.
+        folder: its YAML files, beside which panels are kept.
         state: its folder of state, where the tokens are kept.
         ready: is called once when the page can be opened, with the place and the tokens.
 
@@ -84,7 +88,15 @@ def serve(beamline: Beamline, state: Path, place: Place, ready: Callable[[Place,
     with _listening(place) as listener:
         bound = replace(place, port=listener.getsockname()[1])
         config = uvicorn.Config(
-            make_app(access, following, axes, AskedFor(beamline.stream, following.call)),
+            make_app(
+                access,
+                following,
+                axes,
+                Pointing(beamline),
+                Devices(beamline),
+                PanelFile(folder),
+                AskedFor(beamline.stream, following.call),
+            ),
             log_config=None,
             access_log=False,
             server_header=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ronda.framework.errors import NotFound, OutOfRange
+from ronda.framework.nexus import words
 from ronda.framework.stream import Record
 from ronda.framework.stream.blocks import Block, FrameReference
 from ronda.framework.stream.description import Channel, Description, Device
 from ronda.framework.stream.frames.reader import FrameReader
 from ronda.shell.view.growing import Growing
 from ronda.shell.view.messages import encode
+from ronda.shell.view.waterfall import Waterfall
 
 NUMBERS = "biuf"
 """Kinds of numpy types that are drawn."""
@@ -29,6 +31,10 @@ MOST_POINTS = 20_000
 
 TIMES = "epoch"
 """What the time of each point is called, behind the name of its device: `ct1 epoch`."""
+
+
+WATERFALL = "waterfall"
+"""What the image of all spectra is kept as, behind the name of their channel."""
 
 
 class MemoryFull(OutOfRange):
@@ -56,6 +62,7 @@ class ShownScan:
         self._columns: dict[str, dict[str, Growing]] = {}
         self._arrays: dict[str, tuple[int, npt.NDArray[Any] | FrameReference]] = {}
         self._images: dict[str, tuple[int, bytes]] = {}
+        self._waterfalls: dict[str, Waterfall] = {}
         self._kept: dict[Any, bytes] = {}
         self._kept_version = -1
         for device in description.devices:
@@ -67,7 +74,8 @@ class ShownScan:
         """Bytes that it takes, about."""
         columns = sum(one.nbytes for device in self._columns.values() for one in device.values())
         arrays = sum(one.nbytes for _, one in self._arrays.values() if isinstance(one, np.ndarray))
-        return columns + arrays + sum(len(message) for _, message in self._images.values())
+        waterfalls = sum(one.nbytes for one in self._waterfalls.values())
+        return columns + arrays + waterfalls + sum(len(message) for _, message in self._images.values())
 
     def channels(self) -> list[str]:
         """Names of the channels that are kept: numbers, and arrays of which the latest is."""
@@ -98,6 +106,9 @@ class ShownScan:
                     columns[channel.name].put(block.first, np.asarray(values, np.float64))
                 elif len(values):
                     self._arrays[channel.name] = (block.first + block.count - 1, values[-1])
+                    if len(channel.shape) == 1 and channel.storage == "inline":
+                        fall = self._waterfalls.setdefault(channel.name, Waterfall(channel.shape[0]))
+                        fall.put(block.first, np.asarray(values))
             columns[f"{block.device} {TIMES}"].put(block.first, block.times)
             self.trouble = ""
             self.version += 1
@@ -137,6 +148,7 @@ class ShownScan:
                     "shape": channel.shape,
                     "number": _is_number(channel),
                     "role": channel.attributes.get("role", ""),
+                    "subscan": device.subscan,
                     "about": channel.attributes.get("description", ""),
                     "at_end": bool(channel.attributes.get("positioner")),
                     "energy": channel.attributes.get("fields", {}).get("energy", {}).get("polynomial"),
@@ -210,6 +222,33 @@ class ShownScan:
             with self._lock:
                 self._images[channel] = kept
         return kept[1], index
+
+    def waterfall(self, channel: str, beyond: int) -> tuple[bytes | None, int]:
+        """A message with all spectra of a channel as an image, and the index of the latest.
+
+        Args:
+            beyond: index of the point that the viewer has.
+
+        Returns:
+            No message if nothing newer came, or if it is no channel of spectra that pass through the stream.
+        """
+        with self._lock:
+            index, _ = self._arrays.get(channel, (-1, None))
+            fall = self._waterfalls.get(channel)
+            if fall is None or index <= beyond:
+                return None, beyond
+            kept = self._images.get(f"{channel} {WATERFALL}")
+            if kept is None or kept[0] != index:
+                header = {"type": "waterfall", "scan": self.record.identifier, "channel": channel, "index": index}
+                header |= {"every": fall.every, "merged": fall.merged}
+                kept = (index, encode(header, [(channel, fall.image())]))
+                self._images[f"{channel} {WATERFALL}"] = kept
+        return kept[1], index
+
+    def judged(self, names: Sequence[str]) -> bool:
+        """Whether a channel says which points of these channels are good; sub-scans have a time line of their own."""
+        devices = {channel.name: device for device in self._devices.values() for channel in device.channels}
+        return words.VALID in devices and all(devices[name].subscan == 1 for name in names if name in devices)
 
     def column(self, channel: str) -> npt.NDArray[np.float64]:
         """The numbers of a channel so far.

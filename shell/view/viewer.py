@@ -7,21 +7,26 @@ taken; one that takes them slowly gets fewer and larger ones.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ronda.framework.errors import BadValue, NotAllowed, RondaError
-from ronda.framework.scan.analysis.curve import Curve
+from ronda.framework.errors import BadValue, NotAllowed, NotFound, RondaError
 from ronda.shell.view.access import Access, Role
+from ronda.shell.view.asked import figures, overlaid
 from ronda.shell.view.asked_for import AskedFor
 from ronda.shell.view.axes import Axes
+from ronda.shell.view.devices import Devices
 from ronda.shell.view.following import Following
 from ronda.shell.view.messages import encode
+from ronda.shell.view.panels import PanelFile
+from ronda.shell.view.pointing import Pointing
 from ronda.shell.view.shown_scan import ShownScan, summary
 
 PERIOD = 0.05
@@ -30,17 +35,20 @@ PERIOD = 0.05
 LARGEST_ORDER = 10_000
 """Characters of a message of a page; none needs more."""
 
-FIGURES = ("cen", "fwhm", "com", "peak", "trough")
-"""What is told of a curve: properties of `Curve`."""
+ORDERS = ("move", "stop", "click", "mark", "region", "write", "command", "save_panels")
+"""What may wait for a device, or for Redis."""
 
-ORDERS = ("move", "stop")
-"""What may wait for a device."""
+KNOWN = ("enter", "show", "arrays", "waterfalls", "figures", "overlay", "devices", "device", "panels", *ORDERS)
+"""All orders."""
 
 MOST_ORDERS = 16
 """Such orders that a page may have on the way at once."""
 
 MOST_ARRAYS = 4
 """Images and spectra that a page shows at once."""
+
+WATERFALL_PERIOD = 1.0
+"""Seconds between two images of all spectra, which are sent whole."""
 
 NEWEST = "newest"
 """What a page shows that goes to each new scan by itself."""
@@ -54,12 +62,23 @@ class Viewer:
     """
 
     def __init__(
-        self, socket: WebSocket, access: Access, following: Following, axes: Axes, asked_for: AskedFor
+        self,
+        socket: WebSocket,
+        access: Access,
+        following: Following,
+        axes: Axes,
+        pointing: Pointing,
+        devices: Devices,
+        panels: PanelFile,
+        asked_for: AskedFor,
     ) -> None:
         self._socket = socket
         self._access = access
         self._following = following
         self._axes = axes
+        self._pointing = pointing
+        self._devices = devices
+        self._panels = panels
         self._asked_for = asked_for
         self._role = Role.NOBODY  # until it has said who it is: then it wants everything from the start
         self._wanted = NEWEST
@@ -67,6 +86,8 @@ class Viewer:
         self._sent: dict[str, int] = {}
         self._told = {"list": -1, "axes": -1, "scan": -1, "asked for": 0}
         self._arrays: dict[str, int] = {}
+        self._waterfalls: dict[str, int] = {}
+        self._next_waterfall = 0.0
         self._answers: asyncio.Queue[bytes] = asyncio.Queue(100)
         self._orders: set[asyncio.Task[None]] = set()
 
@@ -126,6 +147,7 @@ class Viewer:
                 return []
             self._scan, self._sent, self._told["scan"] = scan, {}, -1
             self._arrays = dict.fromkeys(self._arrays, -1)
+            self._waterfalls = dict.fromkeys(self._waterfalls, -1)
             found.append(encode({"type": "scan", **scan.heading(), "over": False}))
         scan, version = self._scan, self._scan.version
         if version != self._told["scan"]:
@@ -146,6 +168,12 @@ class Viewer:
             if message is not None:
                 self._arrays[channel] = index
                 found.append(message)
+        if self._waterfalls and time.monotonic() >= self._next_waterfall:
+            self._next_waterfall = time.monotonic() + WATERFALL_PERIOD
+            for channel, beyond in list(self._waterfalls.items()):
+                message, self._waterfalls[channel] = await asyncio.to_thread(scan.waterfall, channel, beyond)
+                if message is not None:
+                    found.append(message)
         return found
 
     # What it says
@@ -171,11 +199,16 @@ class Viewer:
     async def _answer(self, order: Mapping[str, Any]) -> None:
         number = order.get("number")
         answer: dict[str, Any] = {"type": "answer", "number": number if isinstance(number, int | str) else None}
+        arrays: list[tuple[str, npt.NDArray[np.float64]]] = []
         try:
-            answer |= await self._obey(order)
+            if order.get("do") in ("overlay", "device"):
+                told, arrays = await (self._overlay(order) if order["do"] == "overlay" else self._device(order))
+                answer |= told
+            else:
+                answer |= await self._obey(order)
         except RondaError as error:
             answer["error"] = str(error)
-        await self._answers.put(encode(answer))
+        await self._answers.put(encode(answer, arrays))
 
     async def _obey(self, order: Mapping[str, Any]) -> dict[str, Any]:
         match order.get("do"):
@@ -188,9 +221,37 @@ class Viewer:
             case "arrays":
                 self._require(Role.VIEWER)
                 self._arrays = {name: self._arrays.get(name, -1) for name in _names(order.get("channels"))}
+            case "waterfalls":
+                self._require(Role.VIEWER)
+                self._waterfalls = {name: self._waterfalls.get(name, -1) for name in _names(order.get("channels"))}
+                self._next_waterfall = 0.0
             case "figures":
                 self._require(Role.VIEWER)
-                return await asyncio.to_thread(self._figures, str(order.get("x", "")), str(order.get("y", "")))
+                return await asyncio.to_thread(figures, self._looked_at(), order)
+            case "click":
+                self._require(Role.OPERATOR)
+                return await asyncio.to_thread(self._pointing.click, self._looked_at(), order)
+            case "mark":
+                self._require(Role.OPERATOR)
+                return await asyncio.to_thread(self._pointing.mark, self._looked_at(), order)
+            case "region":
+                self._require(Role.OPERATOR)
+                return await asyncio.to_thread(self._pointing.region, order)
+            case "devices":
+                self._require(Role.VIEWER)
+                return {"devices": self._devices.names()}
+            case "panels":
+                self._require(Role.VIEWER)
+                return (await asyncio.to_thread(self._panels.read)).model_dump()
+            case "save_panels":
+                self._require(Role.OPERATOR)
+                await asyncio.to_thread(self._panels.write, order.get("panels"))
+            case "write":
+                self._require(Role.OPERATOR)
+                await _done(self._devices.write(order))
+            case "command":
+                self._require(Role.OPERATOR)
+                await _done(self._devices.command(order))
             case "move":
                 self._require(Role.OPERATOR)
                 await _done(self._axes.move(str(order.get("axis", "")), order.get("to")))  # type: ignore[arg-type]
@@ -198,21 +259,30 @@ class Viewer:
                 self._require(Role.OPERATOR)
                 await _done(self._axes.halt(str(order.get("axis", ""))))
             case other:
-                raise BadValue(f"live view: {other!r} is no order; there are enter, show, arrays, figures, move, stop")
+                raise BadValue(f"live view: {other!r} is no order; there are {', '.join(KNOWN)}")
         return {}
 
-    def _figures(self, x: str, y: str) -> dict[str, Any]:
-        """Centre, width and so on of a curve, computed as the prompt does."""
+    async def _device(
+        self, order: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[tuple[str, npt.NDArray[np.float64]]]]:
+        """What a device shows."""
+        self._require(Role.VIEWER)
+        return await asyncio.to_thread(self._devices.look, order)
+
+    def _looked_at(self) -> ShownScan:
         if self._scan is None:
             raise BadValue("live view: no scan is looked at")
-        across, up = self._scan.column(x), self._scan.column(y)
-        length = min(len(across), len(up))
-        curve = Curve.of(across[:length], up[:length], y)
-        found: dict[str, float] = {}
-        for name in FIGURES:
-            with contextlib.suppress(BadValue):  # an edge has no width, noise has neither
-                found[name] = float(getattr(curve, name))
-        return {"figures": found}
+        return self._scan
+
+    async def _overlay(
+        self, order: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], list[tuple[str, npt.NDArray[np.float64]]]]:
+        """The points of another scan."""
+        self._require(Role.VIEWER)
+        scan = await asyncio.to_thread(self._following.show, str(order.get("scan", "")))
+        if scan is None:
+            raise NotFound("live view: this scan is no longer in memory; see its file")
+        return await asyncio.to_thread(overlaid, scan, order)
 
     def _require(self, role: Role) -> None:
         if self._role < role:
@@ -244,5 +314,5 @@ def _names(given: object) -> list[str]:
     return given
 
 
-async def _done(future: Future[None]) -> None:
+async def _done(future: Future[Any]) -> None:
     await asyncio.wrap_future(future)

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import Counter
-from ronda.framework.clients.locking import Hold
-from ronda.framework.clients.together import orders
+from ronda.framework.clients.going import go_together
 from ronda.framework.errors import BadValue, NotFound, NotReady, OutOfRange
 from ronda.framework.nexus import words
 from ronda.framework.scan.analysis.contents import ELAPSED, Contents
@@ -258,18 +257,7 @@ class Results:
                     f"[{low:g}, {high:g}] {unit}"
                 )
             moves.append((self._axis_object(name), target))
-        with Hold([one.remote for one, _ in moves], f"goto_{what} of {self.label}"):
-            for one, target in moves:
-                one.check([target])
-            try:
-                for order in orders(moves):
-                    order.start()
-                for one, target in moves:
-                    one.arrive(target)
-            except BaseException:
-                for one, _ in moves:
-                    one.halt()
-                raise
+        go_together(moves, f"goto_{what} of {self.label}")
         return place
 
     def where(self, counter: Counter | str | None = None) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import resource
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from ronda.framework.nexus.file import ScanFile, identity
 from ronda.framework.nexus.structure import CLOSED
 from ronda.framework.nexus.writer import Writer
 from ronda.framework.stream import Channel, Description, Device, State
+from ronda.framework.stream.pointed import MARK
 
 
 @contextmanager
@@ -72,6 +75,25 @@ def test_a_scan_is_saved_and_its_closed_file_is_final(stream, paths, start_write
         assert file["1.1/end_reason"][()] == b"COMPLETED"
         assert file["1.1/end_time"][()].decode() == scan.record().ended.isoformat()
     wait_for(lambda: not scan.behind(), "memory may let the scan go")
+
+
+def test_what_was_marked_before_the_end_is_in_the_file(stream, paths, start_writer, describe, publish, wait_for):
+    start_writer()
+    scan = stream.open_scan(describe(3))
+    scan.set_state(State.RUNNING)
+    publish(scan, 0, 3, seal=True)
+    where = {"channel": "mca", "index": 2, "pixel": [7], "values": {"mca": 9.0}}
+    stream.pointer().add(MARK, scan.identifier, scan.number, "live view", note="ein Riß", **where)
+    stream.pointer().add(MARK, "another", 9, "live view", note="not here")
+    scan.set_state(State.COMPLETED)
+    path = paths.root / "scan_0001.h5"
+    wait_for(lambda: closed(path), "the file is closed")
+    with opened(path) as file:
+        (mark,) = json.loads(file["1.1/marks"][()])
+        assert file["1.1/end_reason"][()] == b"COMPLETED"
+    assert mark.pop("time") == pytest.approx(time.time(), abs=3600)
+    assert mark == {**where, "who": "live view", "note": "ein Riß", "positions": {}}
+    assert intact(path)
 
 
 def test_the_file_can_be_read_from_its_first_moment(stream, paths, start_writer, describe, wait_for):

@@ -83,6 +83,7 @@ class Page:
     arrays: dict[str, tuple[int, npt.NDArray[Any]]] = field(default_factory=dict)
     answers: list[dict[str, Any]] = field(default_factory=list)
     asked: dict[str, tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]] = field(default_factory=dict)
+    arrays_of_answer: dict[str, npt.NDArray[Any]] = field(default_factory=dict)
 
     def ask(self, **order: Any) -> dict[str, Any]:
         """Give an order and wait for its answer."""
@@ -119,6 +120,7 @@ class Page:
             case "plot" | "selection" | "drawing" as kind:
                 self.asked[kind] = (header, arrays)
             case "answer":
+                self.arrays_of_answer = arrays
                 self.answers.append(header)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from typing import Any
 
@@ -48,12 +49,50 @@ def test_counters_go_to_the_left_axis_to_the_right_one_and_away(view: View, open
     page.wait_for_selector("button[aria-pressed='false']:text-is('i0')")
 
 
+def test_scans_are_drawn_side_by_side_and_saved_as_picture_and_numbers(view: View, opened: Callable[..., Any]) -> None:
+    told = view.run("for _ in range(2): ascan(samy, -0.5, 0.8, 8, 0.01, diode); mv(samy, 0)")
+    scan = saved(told)
+    page = opened()
+    page.wait_for_selector(f".scan[data-number='{scan.number}'] .plot[data-points='9']")
+    former = page.locator("option", has_text=f"{scan.number - 1}  ascan(samy, -0.5, 0.8, 8").first.get_attribute(
+        "value"
+    )
+    page.get_by_label("beside").select_option(former)
+    page.wait_for_selector(f".u-legend .u-label:text-is('diode #{scan.number - 1}')")
+    with page.expect_download() as given:
+        page.get_by_role("button", name="CSV").click()
+    with given.value.path().open() as file, h5py.File(scan.path) as saved_file:
+        heading, *rows = csv.reader(file)
+        entry = saved_file[next(iter(saved_file))]
+        assert heading == ["samy", "diode"]
+        assert [float(row[0]) for row in rows] == list(entry["measurement/samy"][:])
+        assert [float(row[1]) for row in rows] == list(entry["measurement/diode"][:])
+    with page.expect_download() as given:
+        page.get_by_role("button", name="PNG").click()
+    assert given.value.path().read_bytes().startswith(b"\x89PNG")
+    plot = page.get_by_role("img", name="diode against samy")
+    plot.press("Home")  # by keyboard: the first point, then the last
+    plot.press("Enter")
+    plot.press("End")
+    plot.press("Enter")
+    page.wait_for_selector("[aria-label='picked places'] :text('B − A samy 1.3')")
+
+
 def test_a_mesh_fills_a_map_and_an_image_shows_its_latest_frame(view: View, opened: Callable[..., Any]) -> None:
     page = opened()
     scan = saved(view.run("amesh(samx, 0, 0.5, 4, samy, 0, 0.5, 3, 0.01, diode, cam); mv(samx, 0, samy, 0)"))
     page.wait_for_selector(f".scan[data-number='{scan.number}'] .map[data-points='20'] canvas")
     page.get_by_role("button", name="cam", exact=True).click()
     page.wait_for_selector(".map[data-index='19'] canvas")
+
+
+def test_all_spectra_of_a_scan_are_an_image(view: View, opened: Callable[..., Any]) -> None:
+    page = opened()
+    scan = saved(view.run("loopscan(5, 0.01, mca)"))
+    page.wait_for_selector(f".scan[data-number='{scan.number}']")
+    page.get_by_role("button", name="mca", exact=True).click()
+    page.get_by_label("waterfall of all points").check()
+    page.wait_for_selector(".map[data-rows='5'] canvas")
 
 
 def test_an_operator_moves_and_stops_an_axis_by_keyboard(view: View, opened: Callable[..., Any], demo: Any) -> None:

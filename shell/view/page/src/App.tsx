@@ -2,6 +2,7 @@
 
 import { AxisTable } from './AxisTable';
 import { DrawingPanel } from './DrawingPanel';
+import { Panels } from './Panels';
 import { ScanList } from './ScanList';
 import { ScanView } from './ScanView';
 import { useKnown } from './store';
@@ -17,7 +18,10 @@ export function App() {
       {trouble !== '' && <p className="trouble" role="status">{trouble}</p>}
       <ScanList />
       <ScanView />
-      <AxisTable />
+      <aside>
+        <AxisTable />
+        <Panels />
+      </aside>
       <DrawingPanel />
     </main>
   );

@@ -1,27 +1,52 @@
-// A mesh as a map while it fills, drawn by h5web.
+// A mesh as a map while it fills.
 
-import { HeatmapVis, ScaleType, getDomain } from '@h5web/lib';
+import { useMemo } from 'react';
+import { csv } from './download';
+import { Heatmap } from './Heatmap';
 import { edges, mesh } from './mesh';
+import type { Pick } from './pick';
 import type { Shown } from './store';
 
-export function MapPlot({ shown, channel, logarithmic }: { shown: Shown; channel: string; logarithmic: boolean }) {
-  const map = mesh(shown, channel);
+interface Props {
+  shown: Shown;
+  channel: string;
+  logarithmic: boolean;
+  version: number;
+  pick: (pick: Pick) => void;
+}
+
+export function MapPlot({ shown, channel, logarithmic, version, pick }: Props) {
+  const map = useMemo(() => mesh(shown, channel), [shown.heading.scan, channel, version]);
   if (map === null) return null;
-  const scale = logarithmic ? ScaleType.Log : ScaleType.Linear;
+  const { values, fast, slow } = map;
+  const columns = fast.positions.length;
   return (
-    <div className="plot map" data-points={shown.columns.get(channel)?.length ?? 0}>
-      <HeatmapVis
-        className="heatmap"
-        dataArray={map.values}
-        domain={getDomain(map.values, { scaleType: scale })}
-        scaleType={scale}
-        colorMap="Viridis"
-        aspect="auto"
-        showGrid={false}
-        title={channel}
-        abscissaParams={{ label: map.fast.name, value: edges(map.fast.positions) }}
-        ordinateParams={{ label: map.slow.name, value: edges(map.slow.positions) }}
-      />
-    </div>
+    <Heatmap
+      values={values}
+      title={channel}
+      name={`scan_${shown.heading.number}_${channel}`}
+      logarithmic={logarithmic}
+      aspect="auto"
+      flip={false}
+      across={{ label: fast.name, value: edges(fast.positions) }}
+      down={{ label: slow.name, value: edges(slow.positions) }}
+      pick={(row, column) =>
+        pick({
+          channel,
+          index: null,
+          positions: { [slow.name]: slow.positions[row]!, [fast.name]: fast.positions[column]! },
+          pixel: [],
+          values: { [channel]: values.get(row, column) },
+        })
+      }
+      data={() =>
+        csv([
+          { name: slow.name, values: Array.from(values.data, (_, n) => slow.positions[Math.floor(n / columns)]) },
+          { name: fast.name, values: Array.from(values.data, (_, n) => fast.positions[n % columns]) },
+          { name: channel, values: values.data },
+        ])
+      }
+      attributes={{ 'data-points': shown.columns.get(channel)?.length ?? 0 }}
+    />
   );
 }

@@ -12,6 +12,7 @@ type Order = Record<string, unknown> & { do: string };
 let socket: WebSocket | null = null;
 let wanted = 'newest';
 let arrays: string[] = [];
+let waterfalls: string[] = [];
 let count = 0;
 const waiting = new Map<number, { done: (answer: Record<string, unknown>) => void; failed: (why: Error) => void }>();
 
@@ -47,6 +48,11 @@ export function watch(channels: string[]): void {
   void ask({ do: 'arrays', channels }).catch(() => undefined); // likewise
 }
 
+export function fall(channels: string[]): void {
+  waterfalls = channels;
+  void ask({ do: 'waterfalls', channels }).catch(() => undefined); // likewise
+}
+
 export function connect(): void {
   const scheme = window.location.protocol === 'https:' ? 'wss' : 'ws';
   const given = token();
@@ -59,6 +65,7 @@ export function connect(): void {
       change({ connected: true, role: role as 'viewer', shown: null });
       if (role === 'nobody') return;
       await ask({ do: 'arrays', channels: arrays });
+      await ask({ do: 'waterfalls', channels: waterfalls });
       await ask({ do: 'show', scan: wanted });
     } catch {
       opened.close();
@@ -73,7 +80,7 @@ export function connect(): void {
     }
     const one = waiting.get(header.number as number);
     waiting.delete(header.number as number);
-    if (header.error === undefined) one?.done(header);
+    if (header.error === undefined) one?.done({ ...header, arrays: decoded.arrays });
     else one?.failed(new Error(header.error as string));
   };
   opened.onclose = () => {

@@ -1,6 +1,7 @@
 // The map of a mesh: each value where it lies, NaN where nothing is measured yet.
 
 import ndarray, { type NdArray } from 'ndarray';
+import { PLANNED, VALID } from './curve';
 import type { Shown } from './store';
 
 export interface Mesh {
@@ -15,9 +16,14 @@ export function mesh({ heading, columns }: Shown, channel: string): Mesh | null 
   const [slow, fast] = grid.positions;
   const values = new Float64Array(slow.length * fast.length).fill(NaN);
   const measured = columns.get(channel)?.values ?? new Float64Array(0);
-  for (let n = 0; n < Math.min(measured.length, values.length); n++) {
-    const row = Math.floor(n / fast.length);
-    const place = n % fast.length;
+  const valid = columns.get(VALID)?.values;
+  const planned = columns.get(PLANNED)?.values; // a spoilt point is measured again as the next one
+  for (let n = 0; n < measured.length; n++) {
+    if (valid !== undefined && valid[n] === 0) continue;
+    const index = planned?.[n] ?? n;
+    if (index >= values.length) continue;
+    const row = Math.floor(index / fast.length);
+    const place = index % fast.length;
     const column = grid.backnforth && row % 2 === 1 ? fast.length - 1 - place : place;
     values[row * fast.length + column] = measured[n]!;
   }

@@ -27,6 +27,7 @@ export interface Channel {
   role: string;
   about: string;
   at_end: boolean;
+  subscan: number; // 1 for the scan itself
   energy: number[] | null; // coefficients of the energy of a channel of a spectrum, in keV
 }
 
@@ -55,10 +56,19 @@ export interface Latest {
   values: Numbers;
 }
 
+export interface Fall {
+  shape: number[];
+  values: Numbers;
+  every: number; // a row stands for so many points
+  merged: number; // a column for so many channels
+  index: number;
+}
+
 export interface Shown {
   heading: Heading;
   columns: Map<string, Growing>;
   arrays: Map<string, Latest>;
+  falls: Map<string, Fall>; // all spectra of a channel
 }
 
 export interface Known {
@@ -101,7 +111,7 @@ export function take({ header, arrays }: Decoded): void {
     case 'scan': {
       const heading = header as unknown as Heading;
       const same = known.shown?.heading.scan === heading.scan ? known.shown : null;
-      change({ shown: { heading, columns: same?.columns ?? new Map(), arrays: same?.arrays ?? new Map() } });
+      change({ shown: { heading, columns: same?.columns ?? new Map(), arrays: same?.arrays ?? new Map(), falls: same?.falls ?? new Map() } });
       break;
     }
     case 'points': {
@@ -113,6 +123,15 @@ export function take({ header, arrays }: Decoded): void {
         column.put(firsts[index] ?? 0, values);
         shown.columns.set(name, column);
       });
+      change({ points: known.points + 1 });
+      break;
+    }
+    case 'waterfall': {
+      const shown = known.shown;
+      const [array] = arrays;
+      if (shown === null || shown.heading.scan !== header.scan || array === undefined) return;
+      const { every, merged, index } = header as unknown as Fall;
+      shown.falls.set(header.channel as string, { every, merged, index, shape: array.shape, values: array.values });
       change({ points: known.points + 1 });
       break;
     }
