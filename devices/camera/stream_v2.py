@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ronda.framework.errors import HardwareFault
-from ronda.framework.nexus.compression import ChunkCompressor
+from ronda.framework.stream.frames.compression import ChunkCompressor
 
 ARRAY, UINT8, UINT16, UINT32, COMPRESSED = 40, 64, 69, 70, 56500
 """CBOR tags: an array of several dimensions, little-endian numbers, and what Dectris has compressed."""

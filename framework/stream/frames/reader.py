@@ -17,6 +17,7 @@ from ronda.framework.stream.description import Channel
 from ronda.framework.stream.frames.client import FrameClient
 from ronda.framework.stream.frames.files import opened_dataset, roots_from_environment
 from ronda.framework.stream.frames.folder import find_ring
+from ronda.framework.stream.frames.packed import unpack
 from ronda.framework.stream.frames.ring import RingView
 
 AHEAD_BYTES = 16_000_000
@@ -30,12 +31,25 @@ class Fetched(NamedTuple):
     """A frame that was found.
 
     Attributes:
-        data: its bytes, shape (bytes,); in a ring they are those of the ring itself.
+        data: its bytes, shape (bytes,), or those of a chunk; in a ring they are those of the ring itself.
         still: asked after `data` was used: whether it was this frame all the time.
+        packed: bytes of a pixel if `data` is a chunk of bitshuffle-lz4, else 0.
     """
 
     data: npt.NDArray[np.uint8]
     still: Callable[[], bool]
+    packed: int = 0
+
+    def copy(self, into: npt.NDArray[np.uint8]) -> bool:
+        """Copy the frame, unpacked; whether it was this one all the time."""
+        if not self.packed:
+            into[:] = self.data
+            return self.still()
+        chunk = self.data.copy()  # what is unpacked must not change meanwhile
+        if not self.still():
+            return False
+        unpack(chunk, self.packed, into)
+        return True
 
 
 class Lost(NamedTuple):
@@ -96,8 +110,7 @@ class FrameReader:
             for found in self.each(reference, channel):
                 error = found if isinstance(found, FrameLost) else None
                 if not isinstance(found, FrameLost):
-                    raw[place] = found.data
-                    error = None if found.still() else _overwritten(reference, channel)
+                    error = None if found.copy(raw[place]) else _overwritten(reference, channel)
                 if error is not None:
                     known = lost.pop() if lost and lost[-1].stop == place else Lost(place, place, error)
                     lost.append(known._replace(stop=place + 1))
@@ -159,11 +172,11 @@ class FrameReader:
     def _from_ring(self, view: RingView, reference: FrameReference, channel: Channel) -> Iterator[Fetched | FrameLost]:
         for sequence in range(reference.first, reference.first + reference.count):
             try:
-                data = view.look(sequence, channel.point_bytes)
+                data, packed = view.look(sequence, channel.point_bytes)
             except FrameLost as error:
                 yield error
             else:
-                yield Fetched(data, lambda sequence=sequence: view.still(sequence))  # type: ignore[misc]  # binds it
+                yield Fetched(data, lambda sequence=sequence: view.still(sequence), packed)  # type: ignore[misc]  # binds
 
     def _from_server(self, reference: FrameReference, channel: Channel) -> Iterator[Fetched | FrameLost]:
         length = channel.point_bytes

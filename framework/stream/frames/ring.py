@@ -18,10 +18,11 @@ import numpy.typing as npt
 from ronda.framework.errors import BadValue, ServiceFailed
 from ronda.framework.stream.answers import FrameLost, format_bytes
 from ronda.framework.stream.frames.folder import RING_NAME, new_name, ring_folder
+from ronda.framework.stream.frames.packed import PackedFrame, unpack
 from ronda.framework.stream.keeper import Turn
 
 MAGIC = b"RONDARNG"
-VERSION = 1
+VERSION = 2
 
 PAGE = 4096
 """Slots and tables begin at multiples of so many bytes."""
@@ -31,14 +32,18 @@ HEADER = struct.Struct("<8sIIQQQQ")
 
 SLOT = np.dtype(
     {
-        "names": ["state", "length", "index", "scan"],
-        "formats": ["<u8", "<u8", "<u8", "S40"],
-        "offsets": [0, 8, 16, 24],
+        "names": ["state", "length", "packed", "index", "scan"],
+        "formats": ["<u8", "<u4", "<u4", "<u8", "S40"],
+        "offsets": [0, 8, 12, 16, 24],
         "itemsize": 64,
     }
 )
 """An entry of the table: `state` is 0 when nothing was ever written, 2 s + 1 while frame s is written, 2 s + 2 when it
-is there; then bytes of the frame, index of its point, and id of its scan."""
+is there; then bytes of what is stored, bytes of a pixel if that is a chunk of bitshuffle-lz4 and 0 if it is the frame
+itself, index of its point, and id of its scan."""
+
+LARGEST = 2**32 - 1
+"""Bytes of a frame at most."""
 
 
 class Held(NamedTuple):
@@ -51,6 +56,18 @@ class Held(NamedTuple):
 
     scan: str
     point: int
+
+
+class Stored(NamedTuple):
+    """What a ring holds of a frame.
+
+    Attributes:
+        data: its bytes, or those of a chunk of bitshuffle-lz4, in the ring itself.
+        packed: bytes of a pixel if it is a chunk, else 0.
+    """
+
+    data: npt.NDArray[np.uint8]
+    packed: int
 
 
 class FrameRing:
@@ -66,7 +83,7 @@ class FrameRing:
         host: where its frame server listens, `ADDRESS:PORT`; empty if there is none.
 
     Raises:
-        BadValue: the memory holds less than two frames.
+        BadValue: the memory holds less than two frames, or a frame is larger than 4 GB.
         ServiceFailed: the host's shared memory has no room for it.
 
     Attributes:
@@ -79,6 +96,8 @@ class FrameRing:
     """
 
     def __init__(self, stream: str, device: str, frame_bytes: int, memory: int, host: str = "") -> None:
+        if frame_bytes > LARGEST:
+            raise BadValue(f"{device}: a frame of {format_bytes(frame_bytes)} is too large; 4 GB is the most")
         slot_bytes = -(-max(frame_bytes, 1) // PAGE) * PAGE
         self.slots = memory // slot_bytes
         if self.slots < 2:
@@ -122,21 +141,25 @@ class FrameRing:
         entry = self._table[sequence % self.slots]
         return Held(entry["scan"].decode(), int(entry["index"]))
 
-    def write(self, frame: npt.NDArray[Any], scan: str, index: int) -> int:
+    def write(self, frame: npt.NDArray[Any] | PackedFrame, scan: str, index: int) -> int:
         """Put a frame into the next slot, whatever is there, and return its sequence number.
 
         Args:
-            frame: contiguous, in little-endian order, at most `frame_bytes`.
+            frame: contiguous, in little-endian order, at most `frame_bytes`; or a chunk that is smaller than its frame.
             scan: id of the scan.
             index: index of the point.
         """
+        if isinstance(frame, PackedFrame):
+            packed, data = frame.dtype.itemsize, np.frombuffer(frame.chunk, "u1")
+        else:
+            packed, data = 0, frame.reshape(-1).view("u1")
         sequence = self.next
         slot = sequence % self.slots
         self._states[slot] = 2 * sequence + 1
         with self._fence:  # a full barrier on processors that reorder stores
             entry = self._table[slot]
-            entry["length"], entry["index"], entry["scan"] = frame.nbytes, index, scan.encode()
-            self._data[slot, : frame.nbytes] = frame.reshape(-1).view("u1")
+            entry["length"], entry["packed"], entry["index"], entry["scan"] = len(data), packed, index, scan.encode()
+            self._data[slot, : len(data)] = data
         with self._fence:
             self._states[slot] = 2 * sequence + 2
         self.next = sequence + 1
@@ -203,8 +226,8 @@ class RingView:
         """Whether its file was removed: no new reference will lead to it."""
         return os.fstat(self._descriptor).st_nlink == 0
 
-    def look(self, sequence: int, length: int) -> npt.NDArray[np.uint8]:
-        """The bytes of a frame in the ring itself. Use them, then ask whether it `still` holds them.
+    def look(self, sequence: int, length: int) -> Stored:
+        """What is stored of a frame of so many bytes, in the ring itself. Use it, then ask whether that is `still` so.
 
         Raises:
             FrameLost: another frame is there.
@@ -215,11 +238,10 @@ class RingView:
             told = "was overwritten" if state > 2 * sequence + 2 else "was never there"
             raise FrameLost(f"frame {sequence} of ring {self.name}: {told}")
         with self._fence:
-            if int(self._table["length"][slot]) != length:
-                raise FrameLost(
-                    f"frame {sequence} of ring {self.name}: has {self._table['length'][slot]} bytes, not {length}"
-                )
-            return self._data[slot, :length]
+            stored, packed = int(self._table["length"][slot]), int(self._table["packed"][slot])
+            if stored != length and not packed:
+                raise FrameLost(f"frame {sequence} of ring {self.name}: has {stored} bytes, not {length}")
+            return Stored(self._data[slot, :stored], packed)
 
     def still(self, sequence: int) -> bool:
         """Whether a frame is still there: what was read from it before this answer is right."""
@@ -227,12 +249,21 @@ class RingView:
             return int(self._states[sequence % self.slots]) == 2 * sequence + 2
 
     def copy(self, sequence: int, into: npt.NDArray[np.uint8]) -> None:
-        """Copy a frame.
+        """Copy a frame, unpacked.
 
         Raises:
             FrameLost: it is not there, or no longer.
         """
-        into[:] = self.look(sequence, len(into))
+        data, packed = self.look(sequence, len(into))
+        if not packed:
+            into[:] = data
+        else:
+            data = data.copy()  # what is unpacked must not change meanwhile
+        if self.still(sequence) and packed:
+            try:
+                unpack(data, packed, into)
+            except BadValue as error:
+                raise FrameLost(f"frame {sequence} of ring {self.name}: {error}") from error
         if not self.still(sequence):
             raise FrameLost(f"frame {sequence} of ring {self.name}: was overwritten while it was read")
 

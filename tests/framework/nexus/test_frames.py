@@ -28,7 +28,9 @@ from ronda.framework.nexus.checksum import checksum_file
 from ronda.framework.nexus.opening import open_scan, tree
 from ronda.framework.stream import Channel, Description, Device, FrameReference, NoLongerInMemory, Scan, State
 from ronda.framework.stream.frames import reader
+from ronda.framework.stream.frames.compression import ChunkCompressor
 from ronda.framework.stream.frames.folder import rings
+from ronda.framework.stream.frames.packed import PackedFrame
 
 SHAPE = (64, 80)
 LENGTH = 2 * SHAPE[0] * SHAPE[1]
@@ -166,13 +168,36 @@ def test_frames_are_saved_compressed_one_in_a_chunk(stream, start_writer, take, 
     assert check(path, stream).faults == []
 
 
+def test_frames_that_the_detector_has_packed_are_saved_as_they_came(stream, start_writer, store, path, wait_for):
+    start_writer()
+    scan = stream.open_scan(camera(40))
+    scan.set_state(State.RUNNING)
+    compressor = ChunkCompressor(LENGTH, 2)
+    packed = []
+    for image in frames(0, 40):
+        into = np.empty(compressor.room, "u1")
+        size = compressor.compress(image.reshape(-1).view("u1"), into)
+        packed.append(PackedFrame(into[:size].tobytes(), image.dtype, image.shape))
+    some = [one if index % 7 else one.unpack() for index, one in enumerate(packed)]
+    publisher = scan.publisher("cam", ring=store.ring("cam", LENGTH, 64 * SLOT), wait=None)
+    publisher.publish_block({"image": some, "total": np.arange(40)}, times=1.7e9 + np.arange(40))
+    publisher.seal()
+    scan.set_state(State.COMPLETED)
+    wait_for(checksum_file(path).exists, "closed")
+    expect_all(path, 40)
+    with opened(path) as file:
+        stored = [file["1.1/instrument/image/data"].id.read_direct_chunk((index, 0, 0))[1] for index in range(40)]
+    assert stored == [one.chunk for one in packed]
+    assert check(path, stream).faults == []
+
+
 @pytest.mark.parametrize("compressor", ["ours", "h5py"])
 def test_frames_come_from_the_frame_server_where_the_ring_is_not(
     compressor, stream, start_writer, take, path, wait_for, monkeypatch
 ):
     monkeypatch.setattr(reader, "find_ring", lambda name: None)
     if compressor == "h5py":
-        monkeypatch.setattr("ronda.framework.nexus.compression._library", lambda: None)
+        monkeypatch.setattr("ronda.framework.stream.frames.compression._library", lambda: None)
     start_writer()
     scan = stream.open_scan(camera())
     scan.set_state(State.RUNNING)

@@ -24,11 +24,11 @@ def test_a_foreign_client_reads_the_ring(stream, store, camera, frames, publish)
     version, length = struct.unpack_from("<II", raw, 8)
     slots, step, table, first = struct.unpack_from("<QQQQ", raw, 16)
     heading = json.loads(raw[48 : 48 + length])
-    assert (version, slots) == (1, 6)
+    assert (version, slots) == (2, 6)
     assert heading == {"device": "cam", "host": reference.host, "frame_bytes": LENGTH}
     slot = reference.first % slots
-    state, size, index, owner = struct.unpack_from("<QQQ40s", raw, table + 64 * slot)
-    assert (state, size, index) == (2 * reference.first + 2, LENGTH, 7)
+    state, size, packed, index, owner = struct.unpack_from("<QIIQ40s", raw, table + 64 * slot)
+    assert (state, size, packed, index) == (2 * reference.first + 2, LENGTH, 0, 7)
     assert owner.rstrip(b"\0").decode() == scan.identifier
     pixels = np.frombuffer(raw, "<u2", LENGTH // 2, first + step * slot).reshape(16, 24)
     assert np.array_equal(pixels, frames(7, 8)[0])

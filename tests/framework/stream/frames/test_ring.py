@@ -63,7 +63,7 @@ def test_a_frame_that_is_overwritten_while_it_is_read_is_lost():
     owner = make(2)
     view = RingView(owner.path)
     owner.write(frame(1), "scan", 0)
-    seen = view.look(0, LENGTH)
+    seen = view.look(0, LENGTH).data
     assert view.still(0)
     owner.write(frame(2), "scan", 1)
     assert view.still(0)

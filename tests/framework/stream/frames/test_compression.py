@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ronda.framework.nexus.compression import ChunkCompressor
+from ronda.framework.stream.frames.compression import ChunkCompressor
 
 
 def by_filter(folder, frame: np.ndarray) -> bytes:
@@ -42,7 +42,7 @@ def test_a_chunk_is_what_the_filter_makes(tmp_path_factory, shape, dtype, seed, 
 
 
 def test_without_the_library_it_says_so(monkeypatch):
-    from ronda.framework.nexus import compression
+    from ronda.framework.stream.frames import compression
 
     monkeypatch.setattr(compression, "_library", lambda: None)
     assert not ChunkCompressor(8192, 2).available

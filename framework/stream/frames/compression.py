@@ -61,7 +61,7 @@ class ChunkCompressor:
         into[:start] = np.frombuffer(self._heading, "u1")
         return start + size
 
-    def decompress(self, chunk: bytes, into: npt.NDArray[np.uint8]) -> None:
+    def decompress(self, chunk: bytes | npt.NDArray[np.uint8], into: npt.NDArray[np.uint8]) -> None:
         """Unpack a chunk into a frame.
 
         Args:
@@ -72,10 +72,11 @@ class ChunkCompressor:
             BadValue: it is no chunk of such a frame.
         """
         assert self._library is not None  # noqa: S101 - callers ask whether it is available
-        size, block = HEADING.unpack_from(chunk) if len(chunk) > HEADING.size else (0, 0)
+        packed = np.frombuffer(chunk, "u1")
+        size, block = HEADING.unpack(packed[: HEADING.size].tobytes()) if len(packed) > HEADING.size else (0, 0)
         if size != len(into):
             raise BadValue(f"bitshuffle: a chunk of {len(chunk)} bytes for {size} bytes, the frame has {len(into)}")
-        packed = np.frombuffer(chunk, "u1", offset=HEADING.size)
+        packed = packed[HEADING.size :]
         used: int = self._library.bshuf_decompress_lz4(
             packed.ctypes.data, into.ctypes.data, self._items, self._item_bytes, block // self._item_bytes
         )
