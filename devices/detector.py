@@ -197,7 +197,7 @@ class DetectorDevice(DetectorKind):
     @command(
         DetectorCommand.DESCRIBE_SCAN,
         dtype_in=str,
-        doc_in="JSON: exposure in s; channels, names in the scan by own name",
+        doc_in="JSON: exposure in s; channels, names in the scan by own name; triggered, whether by hardware",
         dtype_out=str,
         doc_out="JSON: channels and attributes for the description in the stream, and sources beside it",
     )
@@ -206,16 +206,20 @@ class DetectorDevice(DetectorKind):
         try:
             told = json.loads(text)
             exposure, names = float(told["exposure"]), dict(told["channels"])
+            triggered = bool(told.get("triggered"))
         except (ValueError, KeyError, TypeError) as error:
             raise BadValue(
                 f"{self.label}: DescribeScan takes JSON with exposure and channels, not {text[:100]!r}"
             ) from (error)
+        if triggered:
+            exposure = self.triggered_exposure(exposure)
         self._check_time(exposure)
         self.check_settings()
         found = {each.name: each for each in self.own_channels(exposure)}
         self._require(list(names), list(found))
         channels = [found[own].described(name, names) for own, name in names.items()]
-        return json.dumps({"channels": channels, "attributes": {"kind": self.kind}, "beside": list(self.beside())})
+        attributes = {"kind": self.kind, "exposure": exposure, **self.told(exposure, triggered=triggered)}
+        return json.dumps({"channels": channels, "attributes": attributes, "beside": list(self.beside())})
 
     # -- scans
 

@@ -88,6 +88,18 @@ class DetectorKind(AcquiringDevice):
         """
         raise NotImplementedError
 
+    def triggered_exposure(self, seconds: float) -> float:
+        """How long it measures each point of so many s whose beginning a hardware trigger tells it.
+
+        Raises:
+            OutOfRange, NotAllowed: it cannot do so.
+        """
+        return seconds
+
+    def told(self, exposure: float, *, triggered: bool) -> Mapping[str, Any]:  # noqa: ARG002 - most tell nothing more
+        """What else the stream shall say of it in a scan."""
+        return {}
+
     def beside(self) -> Sequence[Mapping[str, Any]]:
         """Sources that it publishes in a scan beside its points, as the stream describes them."""
         return ()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ronda.devices.acquisition import AcquiringDevice
-from ronda.devices.participation import Participation
+from ronda.devices.participation import SLICE, Participation
 from ronda.framework.errors import HardwareFault
 from ronda.framework.scan.latches import (
     BOUNDS,
@@ -21,17 +21,19 @@ from ronda.framework.scan.latches import (
     matching_name,
     valid_name,
 )
-from ronda.framework.scan.orders import Order, Progress
+from ronda.framework.scan.orders import GATED, Order, Progress
 from ronda.framework.scan.trigger_match import JITTER, TOLERANCE, Matching
 from ronda.framework.stream.answers import NeverWillBe
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
     from ronda.framework.stream.description import Channel
+    from ronda.framework.stream.frames.ring import FrameRing
     from ronda.framework.stream.scan import Scan
+    from ronda.framework.stream.trigger import Trigger
 
 PERIOD = 0.05
 """Seconds between two looks at what was counted."""
@@ -60,13 +62,17 @@ class Counted(NamedTuple):
 
 
 class GatedParticipation(Participation):
-    """One device in one scan whose points are bounded by hardware triggers."""
+    """One device in one scan whose points are bounded by hardware triggers.
 
-    def __init__(self, device: GatedDevice, scan: Scan, order: Order) -> None:
-        super().__init__(device, scan, order)
+    Those at rest, before and behind the lines, it measures at software triggers.
+    """
+
+    def __init__(self, device: GatedDevice, scan: Scan, order: Order, ring: FrameRing | None = None) -> None:
+        super().__init__(device, scan, order, ring)
         self._gated = device
         self._matching_out = scan.publisher(matching_name(device.label), wait=None, on_held=self._held)
-        self._names = [channel.name for channel in scan.description.device(device.label).channels][:-1]
+        self._channels = scan.description.device(device.label).channels[:-1]
+        self._names = [channel.name for channel in self._channels]
         self._emitted = emitted_channels(emitting_axis(order.triggers))
         told = scan.description.device(order.triggers).attributes
         self._jitter = float(told.get(JITTER_OF_TRIGGERS, JITTER))
@@ -84,19 +90,46 @@ class GatedParticipation(Participation):
         """What the device does now; any thread."""
         if not self.running:
             return Progress(sentence=self._sentence)
-        return Progress(self.order.scan, self._done, self._doing, self._sentence)
+        return Progress(self.order.scan, max(self._done, self._listener.index), self._doing, self._sentence)
 
     def _take_points(self) -> None:
-        self._doing = "measuring"
+        before, after = self.order.at_rest
         points = self.order.points
+        until = None if points is None else points - after
+        if before:
+            self._measure_at_rest(before)
+        if not self._leaving.is_set():
+            if before:
+                self._gated.prepare_gated(self._channels)
+            self._take_lines(until)
+        self._matching_out.seal()
+        if after and until is not None and not self._leaving.is_set():
+            self._gated.prepare_points(self._order_at(until), self._channels)
+            self._listener.index = until
+            self._measure_at_rest(until + after)
+
+    def _measure_at_rest(self, until: int) -> None:
+        """Measure points at software triggers, up to an index."""
+        self._doing = "armed"
+        while not self._leaving.is_set() and self._listener.index < until:
+            trigger = self._listener.wait(SLICE)
+            if trigger is not None and not self._leaving.is_set():
+                self._measure(trigger)
+                self._doing = "armed"
+        self._done = self._listener.index
+
+    def _values(self, trigger: Trigger) -> Mapping[str, Any]:
+        return {**super()._values(trigger), valid_name(self._gated.label): 1}
+
+    def _take_lines(self, until: int | None) -> None:
+        self._doing = GATED
         try:
-            while not self._leaving.wait(PERIOD) and (points is None or self._done < points):
+            while not self._leaving.wait(PERIOD) and (until is None or self._done < until):
                 self._look()
             if self._leaving.is_set() and not self._failure:
                 self._look_last()
         finally:
             self._gated.end_gated()
-        self._matching_out.seal()
 
     def _look(self) -> None:
         """Take what came since, and publish the points that are decided."""
@@ -108,12 +141,27 @@ class GatedParticipation(Participation):
         complete = matching.points == self.order.line_points
         if complete and not self._complete_since:
             self._complete_since = time.monotonic()
-        # the last trigger may still be on its way to us
-        late = min(self.order.exposure / 2, LATEST)
-        if complete and time.monotonic() > self._complete_since + late + PERIOD:
+        if complete and self._all_came(matching, time.monotonic() - self._complete_since):
             self._finish_line()
         else:
             self._publish(*matching.decide(complete=False))
+
+    def _all_came(self, matching: Matching, since: float) -> bool:
+        """Whether nothing more of a line can come, so many s after its last trigger was heard of."""
+        del matching
+        return since > self._late() + PERIOD  # the last trigger may still be on its way to us
+
+    def _late(self) -> float:
+        return min(self.order.exposure / 2, LATEST)
+
+    def _matching_of_line(self) -> Matching:
+        width = self._gated.gated_width(len(self._names))
+        tolerance = TOLERANCE * self.order.exposure
+        return Matching(width, tolerance, self._jitter, after=self._late(), before=self._before)
+
+    def _lost(self) -> int:
+        """How many triggers of the line the device has taken of which nothing came to us."""
+        return 0
 
     def _look_last(self) -> None:
         """The scan was stopped, and the axis gives no more triggers: what is there belongs to the line in hand."""
@@ -163,10 +211,7 @@ class GatedParticipation(Participation):
             line, times, bounds = self._coming[0]
             if self._matching is None:
                 self._line = line
-                late = min(self.order.exposure / 2, LATEST)
-                tolerance = TOLERANCE * self.order.exposure
-                width = self._gated.gated_width(len(self._names))
-                self._matching = Matching(width, tolerance, self._jitter, after=late, before=self._before)
+                self._matching = self._matching_of_line()
                 for early in self._early:
                     self._matching.add_received(*early)
                 self._early.clear()
@@ -180,7 +225,8 @@ class GatedParticipation(Participation):
         assert matching is not None  # noqa: S101 - whoever calls has seen it
         self._publish(*matching.decide(complete=True))
         found = matching.result()
-        counts = (found.emitted, found.received, len(found.missing), len(found.late), found.extra)
+        recorded, wrong = found.received, (len(found.missing), len(found.late), found.extra)
+        counts = (found.emitted, recorded + self._lost(), recorded, *wrong)
         label = self._gated.label
         told: dict[str, Any] = {f"{label}_{what}": count for what, count in zip(COUNTS, counts, strict=True)}
         self._matching_out.publish(
@@ -208,8 +254,15 @@ class GatedDevice(AcquiringDevice):
 
     def join_triggered(self, scan: Scan, order: Order, channels: Sequence[Channel]) -> Participation:
         """Get ready to count between triggers; the last of the channels tells which points are valid."""
-        self.prepare_gated(channels[:-1])
+        self.prepare_triggered(order, channels[:-1])
         return GatedParticipation(self, scan, order)
+
+    def prepare_triggered(self, order: Order, channels: Sequence[Channel]) -> None:
+        """Get ready for what comes first: points at rest, or triggers."""
+        if order.at_rest[0]:
+            self.prepare_points(order, channels)
+        else:
+            self.prepare_gated(channels)
 
     def prepare_gated(self, channels: Sequence[Channel]) -> None:
         """Get ready to count from each trigger to the next.

@@ -160,12 +160,16 @@ class Participation:
         """Measure a point; a device whose YAML says so tries again for a while before it fails."""
         retried = self._device.configuration.get(ON_FAILURE) == "retry"
         give_up = time.monotonic() + RETRY_LIMIT if retried else 0.0
-        order = self.order.at(trigger.point)
+        order = self._order_at(trigger.point)
         while True:
             try:
                 return self._device.measure(order, trigger.index)
             except RondaError as error:
                 self._try_again(error, order, trigger.index, give_up)
+
+    def _order_at(self, point: int) -> Order:
+        """What the device is to do at a point of the plan."""
+        return self.order.at(point)
 
     def _try_again(self, failure: RondaError, order: Order, index: int, give_up: float) -> None:
         """Get ready to measure a point once more.

@@ -1,16 +1,21 @@
-"""What a driver of a camera provides: one frame for each start, with the exposure and the region that were prepared."""
+"""What a driver of a camera provides: one frame for each start, or for each trigger at its input if it can."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from ronda.devices.measurement import DetectorDriver, DetectorParameters
 from ronda.framework.config.beamline import NAME_PATTERN
-from ronda.framework.config.parameters import Parameters, parameter
+from ronda.framework.config.parameters import Parameters, parameter, reference
+from ronda.framework.errors import NotAllowed
+
+if TYPE_CHECKING:
+    from ronda.framework.stream.frames.packed import PackedFrame
 
 
 class RoiParameters(Parameters):
@@ -52,6 +57,22 @@ class CameraParameters(DetectorParameters):
     )
 
 
+class TriggerWiring(Parameters):
+    """The input of a camera for triggers, and what is connected to it."""
+
+    trigger: tuple[Annotated[str, reference("trigger output", nominal=True)], ...] = parameter(
+        "Axes whose trigger outputs are wired to the input at which a pulse starts a frame; several by a box that "
+        "passes the pulses of each",
+        (),
+    )
+
+
+class TriggeredCameraParameters(CameraParameters):
+    """A camera whose frames a signal can start."""
+
+    wiring: TriggerWiring = parameter("Which trigger outputs its input is wired to", default_factory=TriggerWiring)
+
+
 @dataclass(frozen=True)
 class Capabilities:
     """What a camera can; scans are checked against it before they start.
@@ -65,7 +86,8 @@ class Capabilities:
         frame_rate: most frames in a second.
         binnings: sides of squares that it can read as one pixel.
         regions: whether it can read a part of the sensor.
-        triggers: how frames can be started: `software`, `internal`, `external`.
+        triggers: how frames can be started: `software`; `external`, by a pulse at the input for as long as was set;
+            `enable`, by a signal at the input for as long as that is on; `internal`.
         pixel_size: side of a pixel without binning, in m; of what it looks at if that is a screen.
         model: what it is, for people.
     """
@@ -105,6 +127,21 @@ class Setup:
         return height // self.binning, width // self.binning
 
 
+@dataclass(frozen=True, slots=True)
+class TriggeredFrame:
+    """A frame that a trigger at the input has started.
+
+    Attributes:
+        number: as the camera counts its frames since it was armed, from 0; one that is left out was lost on its way.
+        time: when its exposure began, in s of the camera's own clock.
+        frame: shape (rows, columns); packed if the camera has compressed it.
+    """
+
+    number: int
+    time: float
+    frame: npt.NDArray[np.unsignedinteger[Any]] | PackedFrame
+
+
 class Camera(DetectorDriver):
     """One camera. `start` begins one exposure, `busy` is true until its frame can be read."""
 
@@ -127,3 +164,33 @@ class Camera(DetectorDriver):
     def read(self) -> npt.NDArray[np.unsignedinteger[Any]]:
         """The frame of the latest start, shape (rows, columns), of the type in the capabilities."""
         raise NotImplementedError
+
+    # -- frames that triggers start
+
+    def arm_triggered(self, setup: Setup) -> None:
+        """Get ready to take a frame in this way at each pulse at the trigger input; returns when that has begun.
+
+        Raises:
+            HardwareFault: the camera refuses.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot let triggers start frames")
+
+    def armed(self) -> bool:
+        """Whether pulses start frames by now. Returns at once.
+
+        Raises:
+            HardwareFault, TimedOut: they never will.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot let triggers start frames")
+
+    def triggered(self) -> Sequence[TriggeredFrame]:
+        """The frames that came since this was asked last, in order; maybe a part of them. Returns at once.
+
+        Raises:
+            HardwareFault: no more will come.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot let triggers start frames")
+
+    def disarm_triggered(self) -> None:
+        """Take no more triggers. Harmless when it is not armed."""
+        raise NotAllowed(f"{self.name}: this driver cannot let triggers start frames")

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import tango
 
+from ronda.devices.acquisition import ScanStream
 from ronda.devices.camera.analysis import STATISTICS, RegionStatistics
-from ronda.devices.camera.contract import Camera, Capabilities, Setup
+from ronda.devices.camera.contract import Camera, Capabilities, Setup, TriggeredFrame
+from ronda.devices.camera.triggered import IMAGE, FramesParticipation
 from ronda.devices.detector import Reading
 from ronda.devices.device import attribute
+from ronda.devices.driver import offers
+from ronda.devices.gated import GatedDevice
 from ronda.devices.measurement import Measurement, OwnChannel
 from ronda.devices.regions import RegionDetectorDevice
-from ronda.framework.errors import BadValue, HardwareFault, NotReady, OutOfRange
+from ronda.framework.errors import BadValue, Busy, HardwareFault, NotAllowed, NotReady, OutOfRange
 from ronda.framework.kernels.beam import NOWHERE, beam_position
+from ronda.framework.scan.latches import TRIGGER_SPACING
+from ronda.framework.scan.orders import Order
+from ronda.framework.scan.sweep import ROUNDING
+from ronda.framework.stream.description import Channel
+from ronda.framework.stream.scan import Scan
 from ronda.framework.tango.names import CameraAttribute
-
-IMAGE = "image"
 
 POSITION_UNITS = {"x": "pixel", "y": "pixel", "fwhm_x": "pixel", "fwhm_y": "pixel", "intensity": "", "peak": ""}
 
 LARGEST_SIDE = 16384
 
 
-class CameraDevice(RegionDetectorDevice):
+TRIGGER_MARGIN = 0.01
+"""Part of a point between two triggers that is left free, since triggers come a little early or late."""
+
+
+class CameraDevice(GatedDevice, RegionDetectorDevice):
     """A camera: frames, numbers of their regions of interest, and the position of the beam."""
 
     kind: ClassVar[str] = "camera"
@@ -39,6 +52,7 @@ class CameraDevice(RegionDetectorDevice):
         self._setup: Setup | None = None
         self._frame: npt.NDArray[Any] | None = None
         self._statistics = RegionStatistics()
+        self._triggered_setup: Setup | None = None
         super().opened()
 
     def learn(self) -> None:
@@ -109,6 +123,16 @@ class CameraDevice(RegionDetectorDevice):
         setup = self._setup
         return Measurement(numbers, {IMAGE: raw}, setup.exposure if setup is not None else 0.0)
 
+    def rows_of(self, wanted: frozenset[str]) -> tuple[int, int]:
+        """The rows of a frame, from the first to the one behind the last, that these numbers need."""
+        rows = self._wanted(1.0).shape[0]
+        if self.parameters.beam_position and not wanted.isdisjoint(NOWHERE):
+            return 0, rows
+        regions = [
+            roi for name, roi in self.parameters.rois.items() if wanted & {f"{name}_{each}" for each in STATISTICS}
+        ]
+        return min((roi.y for roi in regions), default=0), max((roi.y + roi.height for roi in regions), default=1)
+
     def own_channels(self, exposure: float) -> Sequence[OwnChannel]:
         """Numbers of each region, of the beam, then the frame."""
         found = [
@@ -135,6 +159,85 @@ class CameraDevice(RegionDetectorDevice):
     def frame_memory(self) -> int:
         """As in the YAML."""
         return int(1e6 * self.parameters.frame_memory)
+
+    # -- frames that hardware triggers start
+
+    def triggered_exposure(self, seconds: float) -> float:
+        """All of the point but the time for reading out, and a little more."""
+        known = self._capabilities
+        if "external" not in known.triggers or not offers(self._driver, Camera, "arm_triggered"):
+            raise NotAllowed(f"{self.label}: this camera cannot let hardware triggers start frames")
+        most, free = known.frame_rate, (1 - TRIGGER_MARGIN) * seconds
+        exposure = round(free - known.read_out, 9)
+        if free * most < 1 - ROUNDING or exposure < known.exposures[0]:
+            needed = max(1 / most, known.exposures[0] + known.read_out) / (1 - TRIGGER_MARGIN)
+            raise OutOfRange(
+                f"{self.label}: cannot take a frame each {seconds:g} s at triggers, it takes {most:g} frames/s "
+                f"at most; give each point {needed:.6f} s or more"
+            )
+        return float(exposure)
+
+    def told(self, exposure: float, *, triggered: bool) -> Mapping[str, Any]:
+        """How far apart triggers must be."""
+        if not triggered:
+            return {}
+        return {TRIGGER_SPACING: max(exposure + self._capabilities.read_out, 1 / self._capabilities.frame_rate)}
+
+    def join_triggered(self, scan: Scan, order: Order, channels: Sequence[Channel]) -> FramesParticipation:
+        """Get ready to take a frame at each trigger."""
+        own = replace(order, exposure=self.triggered_exposure(order.exposure))
+        self._triggered_setup = self._wanted(own.exposure)
+        self.prepare_triggered(own, channels[:-1])
+        frames = [channel.point_bytes for channel in channels if channel.storage == "reference"]
+        stream = self.process.share(ScanStream, "stream")
+        ring = stream.ring(self.label, max(frames), self.frame_memory()) if frames else None
+        return FramesParticipation(self, scan, order, own, ring)
+
+    def prepare_gated(self, channels: Sequence[Channel]) -> None:
+        """Take a frame at each trigger from now on."""
+        setup = self._triggered_setup
+        assert setup is not None  # noqa: S101 - it was told when it joined
+        own = [str(channel.attributes.get("channel") or channel.name) for channel in channels]
+        self._require(own, [each.name for each in self.own_channels(setup.exposure)])
+        self._scan_names = dict(zip(own, [channel.name for channel in channels], strict=True))
+        self._broken_off.clear()
+
+        def arm() -> None:
+            if self._measuring:
+                raise Busy(f"{self.label}: cannot join a scan: it is measuring; stop it first")
+            self._driver.arm_triggered(setup)
+
+        self._link.run(self.label, "take frames at triggers", arm)
+        self._setup = setup
+
+    def armed(self) -> bool:
+        """Whether triggers start frames by now."""
+        return bool(self._link.run(self.label, "take frames at triggers", self._driver.armed))
+
+    def triggered(self) -> Sequence[TriggeredFrame]:
+        """The frames that came since this was asked last."""
+        found: Sequence[TriggeredFrame] = self._link.run(self.label, "read frames", self._driver.triggered)
+        return found
+
+    def end_gated(self) -> None:
+        """Take no more triggers."""
+        self._link.run(self.label, "stop", self._driver.disarm_triggered)
+
+    def show_triggered(self, measurement: Measurement) -> None:
+        """Keep what attributes show."""
+        self._measurement, self._when = measurement, time.time()
+        self.latest(measurement)
+
+    @property
+    def scan_names(self) -> Mapping[str, str]:
+        """Names in the scan of the channels that it measures, by own name."""
+        return self._scan_names
+
+    def blank(self) -> npt.NDArray[Any]:
+        """What stands for a frame that did not come: each pixel at the highest value of its type."""
+        dtype = np.dtype(self._capabilities.dtype)
+        shape = self._wanted(1.0).shape
+        return np.full(shape, np.iinfo(dtype).max, dtype)
 
     # -- attributes
 

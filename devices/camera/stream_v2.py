@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ronda.framework.errors import HardwareFault
-from ronda.framework.stream.frames.compression import ChunkCompressor
+from ronda.framework.stream.frames.packed import PackedFrame
 
 ARRAY, UINT8, UINT16, UINT32, COMPRESSED = 40, 64, 69, 70, 56500
 """CBOR tags: an array of several dimensions, little-endian numbers, and what Dectris has compressed."""
 
 DTYPES = {UINT8: "u1", UINT16: "<u2", UINT32: "<u4"}
 
-HIGH_WATER = 1000
+HIGH_WATER = 100
 """Messages kept on our side until they are read; more wait in the detector."""
 
 Image = npt.NDArray[np.unsignedinteger[Any]]
@@ -55,20 +55,36 @@ class StreamReceiver:
     def next(self, series: int) -> dict[str, Any] | None:
         """The next message of a series, None if none is there; what is left of other series is thrown away."""
         import cbor2
+        import zmq
 
-        while self._socket.poll(0):
-            message: dict[str, Any] = cbor2.loads(self._socket.recv())
+        while True:
+            try:
+                message: dict[str, Any] = cbor2.loads(self._socket.recv(zmq.NOBLOCK))
+            except zmq.Again:
+                return None
             if message.get("series_id") == series:
                 return message
-        return None
 
     def close(self) -> None:
         """Let go of the connection."""
         self._context.destroy(linger=0)
 
 
-def image_of(name: str, message: dict[str, Any]) -> Image:
-    """The image of the first threshold, shape (rows, columns).
+def began(name: str, message: dict[str, Any]) -> float:
+    """When the exposure of an image began, in s of the detector's clock since its series began.
+
+    Raises:
+        HardwareFault: the message does not say it.
+    """
+    try:
+        ticks, frequency = message["start_time"]
+        return float(ticks) / float(frequency)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise HardwareFault(f"{name}: an image message without the time of its image: {str(message)[:200]}") from error
+
+
+def image_of(name: str, message: dict[str, Any]) -> Image | PackedFrame:
+    """The image of the first threshold, shape (rows, columns), as it came.
 
     Args:
         name: of the device, for messages.
@@ -90,6 +106,4 @@ def image_of(name: str, message: dict[str, Any]) -> Image:
     algorithm, item_bytes, chunk = packed.value
     if packed.tag != COMPRESSED or algorithm != "bslz4" or item_bytes != dtype.itemsize:
         raise HardwareFault(f"{name}: an image compressed by {algorithm} ({item_bytes} bytes); it was set to bslz4")
-    frame = np.empty((rows, columns), dtype)
-    ChunkCompressor(frame.nbytes, dtype.itemsize).decompress(chunk, frame.reshape(-1).view("u1"))
-    return frame
+    return PackedFrame(chunk, dtype, (rows, columns))

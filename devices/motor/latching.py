@@ -82,13 +82,16 @@ class LatchRecorder:
         """Whether it still publishes."""
         return self._thread.is_alive() and not self._leaving.is_set()
 
-    def arm(self, line: int, begin: Callable[[MotorController], None], *, clocks: bool = True) -> None:
+    def arm(
+        self, line: int, begin: Callable[[MotorController], None], *, clocks: bool = True, spacing: float = 0.0
+    ) -> None:
         """Let the controller latch anew, and before, if asked for, give the triggers that set the clocks.
 
         Args:
             line: number of the line.
             begin: tells the controller when; it forgets what was latched before.
             clocks: whether triggers set the clocks.
+            spacing: how long a device takes no further trigger after each, in s.
 
         Raises:
             NotReady: it has left the scan.
@@ -104,8 +107,9 @@ class LatchRecorder:
             keeps_time = self._ask(lambda driver: driver.keeps_time)
             self._origin = 0.0 if keeps_time else time.monotonic()
         for pause in PAUSES if clocks and keeps_time else ():
-            time.sleep(pause)
+            time.sleep(pause + spacing)
             self._ask(lambda driver: driver.pulse(self._channel))
+        time.sleep(spacing)
 
     def leave(self) -> None:
         """Let the controller give no more triggers, publish the last ones, and end.

@@ -13,7 +13,7 @@ from ronda.devices.motor.closed_loop import ClosedLoop
 from ronda.devices.motor.journey import Journey
 from ronda.devices.motor.scale import move_time
 from ronda.framework.errors import BadValue, Busy, NotAllowed, NotReady, OutOfRange
-from ronda.framework.scan.sweep import Line, Sweep, sweep
+from ronda.framework.scan.sweep import Line, Sweep, spacing_of, sweep
 from ronda.framework.tango.names import AcquisitionCommand, AxisCommand
 
 if TYPE_CHECKING:
@@ -74,7 +74,11 @@ class SweepingAxis(AxisDevice):
             }
         )
 
-    @command(AxisCommand.ARM_SWEEP, dtype_in=str, doc_in=f"{LINE}; also scan, its id, line, its number, and clocks")
+    @command(
+        AxisCommand.ARM_SWEEP,
+        dtype_in=str,
+        doc_in=f"{LINE}; also scan, its id, line, its number, and clocks and spacing",
+    )
     def arm_sweep(self, text: str) -> None:
         """Get ready to give triggers where points begin and end, and give those that set the clocks if asked for."""
         line, told = Line.from_json(text)
@@ -97,7 +101,7 @@ class SweepingAxis(AxisDevice):
         slip = self._slip()
         start = self._scale.steps(self._scale.dial(found.start)) + slip
         step = self._scale.sign * self._scale.steps(found.step)
-        clocks = told.get("clocks", True) is not False
+        clocks, spacing = told.get("clocks", True) is not False, spacing_of(self.label, told)
         channel = self.parameters.channel
 
         def compare(driver: MotorController) -> None:
@@ -109,7 +113,7 @@ class SweepingAxis(AxisDevice):
             places = [] if driver.keeps_time else (start - lead).tolist()
             driver.compare(channel, start, step, found.npoints + 1, period=line.time, clocks=places)
 
-        self.wait(lambda: self._recorder_of(scan).arm(number, compare, clocks=clocks))
+        self.wait(lambda: self._recorder_of(scan).arm(number, compare, clocks=clocks, spacing=spacing))
 
     @command(AxisCommand.START_SWEEP, dtype_in=str, doc_in=LINE)
     def start_sweep(self, text: str) -> None:

@@ -10,6 +10,7 @@ from ronda.devices.motor.controller import ControllerDevice
 from ronda.devices.motor.sweeping import LEAD
 from ronda.devices.motor.trajectory_axis import Abilities, TrajectoryAxis
 from ronda.framework.errors import BadValue, NotAllowed, OutOfRange
+from ronda.framework.scan.sweep import spacing_of
 from ronda.framework.tango.names import MotorControllerCommand
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class TrajectoryController(ControllerDevice):
         MotorControllerCommand.ARM_TRAJECTORY,
         dtype_in=str,
         doc_in=f"{WAY}; also npoints and time of each in s; scan, its id, line, its number, output, the axis whose "
-        "output gives triggers, and clocks",
+        "output gives triggers, and clocks and spacing",
     )
     def arm_trajectory(self, text: str) -> None:
         """Get ready to latch all axes, and to give triggers, where points begin and end; may set the clocks before."""
@@ -93,15 +94,14 @@ class TrajectoryController(ControllerDevice):
             raise BadValue(f"{self.label}: ArmTrajectory needs time, and output, one of {', '.join(planned.way.axes)}")
         for axis, begins in zip(planned.axes, planned.way.positions[0].tolist(), strict=True):
             axis.require_at(WHAT, begins)
-        clocks = told.get("clocks", True) is not False
+        clocks, spacing = told.get("clocks", True) is not False, spacing_of(self.label, told)
 
         def arm() -> None:
             # the axis that gives triggers comes last: those that set the clocks are given when all else is done
             for axis in sorted(planned.axes, key=lambda axis: axis.label == output):
                 emits = axis.label == output
-                axis.arm_times(
-                    scan, line, planned.first, float(period), count + 1, emits=emits, clocks=clocks and emits
-                )
+                times = (planned.first, float(period), count + 1)
+                axis.arm_times(scan, line, *times, emits=emits, clocks=clocks and emits, spacing=spacing * emits)
 
         self.wait(arm)
 

@@ -75,7 +75,16 @@ class TrajectoryAxis(SweepingAxis):
             )
 
     def arm_times(
-        self, scan: str, line: int, first: float, period: float, count: int, *, emits: bool, clocks: bool
+        self,
+        scan: str,
+        line: int,
+        first: float,
+        period: float,
+        count: int,
+        *,
+        emits: bool,
+        clocks: bool,
+        spacing: float,
     ) -> None:
         """Let the controller latch it along the next trajectory, for a scan; see `MotorController.compare_times`."""
         channel = self.parameters.channel
@@ -86,7 +95,7 @@ class TrajectoryAxis(SweepingAxis):
             times = [] if driver.keeps_time else [first * (1 - part) for part in BEFORE]
             driver.compare_times(channel, first, period, count, emits=emits, clocks=times)
 
-        self._recorder_of(scan).arm(line, compare, clocks=clocks)
+        self._recorder_of(scan).arm(line, compare, clocks=clocks, spacing=spacing)
 
     def along(self, what: str, rests: float, duration: float) -> Journey:
         """The course along a trajectory that ends at a user position, after so many s.

@@ -18,7 +18,7 @@ from ronda.framework.nexus import words
 from ronda.framework.scan.chain import every, subscan
 from ronda.framework.scan.fields import Fields
 from ronda.framework.scan.sources import Source
-from ronda.framework.scan.sweep import Line
+from ronda.framework.scan.sweep import LONGEST_SPACING, Line
 from ronda.framework.scan.trigger_match import JITTER
 from ronda.framework.stream.description import Channel
 from ronda.framework.tango.names import AxisCommand
@@ -223,15 +223,42 @@ def gated(measuring: Sequence[Source]) -> list[Source]:
     return [one for one in subscan(measuring) if not all(counter.is_calculated for counter in one.counters)]
 
 
+CHANGING = ("counter", "camera")
+"""Kinds of devices that can change between software and hardware triggers within a scan."""
+
+INPUTS = ("gate", "trigger")
+"""Inputs of devices for the triggers that bound points: a gate counts between them, a trigger starts a frame."""
+
+
 def is_wired(beamline: Beamline, axis: Axis, source: Source) -> bool:
-    """Whether the trigger output of an axis feeds the gate of a device."""
+    """Whether the trigger output of an axis feeds the gate, or the trigger input, of a device."""
+    wiring = _wiring(beamline, source)
+    return wiring is not None and any(axis.name in wiring.get(each, ()) for each in INPUTS)
+
+
+def _wiring(beamline: Beamline, source: Source) -> Mapping[str, Any] | None:
+    """What is wired to the inputs of a device; None if it has none."""
     configuration: Mapping[str, Any] = beamline.configurations.get(source.name.lower(), {})
     wiring = configuration.get("wiring")
-    return isinstance(wiring, Mapping) and axis.name in wiring.get("gate", ())
+    return wiring if isinstance(wiring, Mapping) else None
+
+
+def _input(beamline: Beamline, source: Source) -> str:
+    """Which of its inputs is for triggers that bound points."""
+    wiring = _wiring(beamline, source) or {}
+    return next((each for each in INPUTS if each in wiring), INPUTS[0])
 
 
 def choose_triggers(
-    beamline: Beamline, who: str, axis: Axis, swept: Swept, measuring: Sequence[Source], wish: str, time: float
+    beamline: Beamline,
+    who: str,
+    axis: Axis,
+    swept: Swept,
+    measuring: Sequence[Source],
+    wish: str,
+    time: float,
+    *,
+    at_rest: bool = False,
 ) -> tuple[str, str]:
     """Hardware triggers if every device can, else software triggers.
 
@@ -243,6 +270,7 @@ def choose_triggers(
         measuring: the devices.
         wish: HARDWARE or SOFTWARE if the user wants it so; empty for the best.
         time: of each point, in s.
+        at_rest: whether there are points at rest as well, which software triggers.
 
     Returns:
         HARDWARE or SOFTWARE; and a sentence that says why.
@@ -257,18 +285,24 @@ def choose_triggers(
     why_not = [] if swept.triggers else [f"the controller of {axis.name} gives no triggers at positions"]
     cards = gated(measuring)
     for source in cards:
-        configuration: Mapping[str, Any] = beamline.configurations.get(source.name.lower(), {})
-        wiring = configuration.get("wiring")
+        what = _input(beamline, source)
         if source.part.time is not None or source.part.trigger or any(every(one) > 1 for one in source.counters):
             why_not.append(f"part(…) lets {source.name} measure otherwise than the rest")
-        if not isinstance(wiring, Mapping):
+        if _wiring(beamline, source) is None:
             counters = ", ".join(counter.name for counter in source.counters)
             why_not.append(f"{source.name}, which measures {counters}, takes no hardware triggers")
         elif not is_wired(beamline, axis, source):
-            why_not.append(f"the gate of {source.name} is not wired to {axis.name} (`wiring` in YAML)")
+            why_not.append(f"the {what} of {source.name} is not wired to {axis.name} (`wiring` in YAML)")
+        elif at_rest and beamline.configurations.get(source.name.lower(), {}).get("kind") not in CHANGING:
+            why_not.append(f"{source.name} cannot change between software and hardware triggers within a scan")
+        elif what == "trigger" and time > LONGEST_SPACING:
+            why_not.append(f"frames of {source.name} longer than {LONGEST_SPACING:g} s need no hardware triggers")
     if wish != SOFTWARE and not why_not:
-        gates = ", ".join(source.name for source in cards)
-        return HARDWARE, f"{who}: hardware triggers of {axis.name} bound the points, at the gate of {gates}"
+        inputs: dict[str, list[str]] = {}
+        for source in cards:
+            inputs.setdefault(_input(beamline, source), []).append(source.name)
+        places = " and ".join(f"at the {what} of {', '.join(names)}" for what, names in inputs.items())
+        return HARDWARE, f"{who}: hardware triggers of {axis.name} bound the points, {places}"
     if wish == HARDWARE:
         raise NotAllowed(f"{who}: hardware triggers cannot bound the points: {'; '.join(why_not)}")
     why = "as asked for" if wish else "; ".join(why_not)

@@ -11,8 +11,11 @@ TIME, POSITION, LINE, BOUNDS = "trigger_time", "trigger_position", "trigger_line
 JITTER_OF_TRIGGERS = "trigger_jitter"
 """Attribute of the source of triggers: by how much their times may be wrong, in s."""
 
-COUNTS = ("emitted", "received", "missing", "late", "extra")
-"""Of each line: numbers of triggers."""
+TRIGGER_SPACING = "trigger_spacing"
+"""Attribute of a device in a scan: seconds after a trigger for which it takes no further one."""
+
+COUNTS = ("emitted", "received", "recorded", "missing", "late", "extra")
+"""Of each line: numbers of triggers; `recorded` are those received whose counts or frame came to us."""
 
 CLOCKS = {"clock_offset": "s", "clock_skew": ""}
 """Of each line: the card's clock less that of the controller, and by which part it is faster; with their units."""

@@ -18,7 +18,7 @@ from ronda.framework.scan.steering import Steering
 from ronda.framework.scan.sweeping import Parts, Sweeping
 from ronda.framework.scan.sweeping_hardware import HardwareSweeping
 from ronda.framework.scan.sweeping_software import SoftwareSweeping
-from ronda.framework.scan.sweeping_tomography import TomographySweeping
+from ronda.framework.scan.sweeping_tomography import HardwareTomography, SoftwareTomography
 from ronda.framework.stream.publisher import Publisher
 from ronda.framework.stream.scan import Scan
 
@@ -71,7 +71,9 @@ def order_of(scan: str, plan: Plan, *, suspended: bool) -> Order:
         return Order(scan, plan.exposure, plan.points)
     line = continuous.lines[0]
     triggers = emitted_name(continuous.axis.name)
-    return Order(scan, line.time, plan.points, triggers=triggers, line_points=line.npoints)
+    fields = continuous.fields
+    at_rest = (0, 0) if fields is None else (fields.before, fields.flats_after)
+    return Order(scan, line.time, plan.points, triggers=triggers, line_points=line.npoints, at_rest=at_rest)
 
 
 def loop_of(
@@ -94,10 +96,11 @@ def loop_of(
         line = scan.trigger_line()
         return Measuring(plan, targets, constants, own, line, points, steering, presets, measuring), points
     parts = Parts(scan, plan, own, measuring, steering, presets, constants)
+    fields = plan.continuous.fields
+    if fields is not None:
+        kind = HardwareTomography if plan.continuous.hardware else SoftwareTomography
+        return kind(parts, scan.trigger_line(), points, fields, targets), points
     if plan.continuous.hardware:
         points.keep = False  # the loop follows them itself, in blocks
         return HardwareSweeping(parts), points
-    line = scan.trigger_line()
-    if plan.continuous.fields is not None:
-        return TomographySweeping(parts, line, points, plan.continuous.fields, targets), points
-    return SoftwareSweeping(parts, line, points), points
+    return SoftwareSweeping(parts, scan.trigger_line(), points), points

@@ -182,10 +182,10 @@ def _with_settings(plan: Plan, measuring: Sequence[Source], settings: Mapping[st
     """The devices with what they are set to, what triggers them, and the exposure time if all their points have one."""
     found = []
     for source in measuring:
-        device, *beside = source.described(plan.exposure)
+        device, *beside = source.described(plan.exposure, triggered=plan.triggered)
         own = dict(settings.get(device.name, {}))
         if source.part.time is not None or source.subscan > 1 or not plan.exposure_runs():
-            own["count_time"] = {"value": source.exposure(plan.exposure), "unit": "s"}
+            own["count_time"] = {"value": device.attributes["exposure"], "unit": "s"}
         if source.part.trigger:
             own["trigger"] = {"value": source.part.trigger, "unit": ""}
         found += [replace(device, attributes={**device.attributes, words.SETTINGS: own}), *beside]

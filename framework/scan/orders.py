@@ -13,6 +13,10 @@ ON_FAILURE = "on_failure"
 """Key of an acquiring device's configuration: `fatal`, `skip` or `retry`, what its failure means for a scan."""
 
 
+GATED = "gated"
+"""What a device does while hardware triggers bound its points: not before it does so may they come."""
+
+
 @dataclass(frozen=True)
 class Order:
     """The argument of `ArmScan`.
@@ -28,6 +32,7 @@ class Order:
         triggers: name of the source in the stream that tells of the hardware triggers which bound the points; empty
             if they are measured at software triggers.
         line_points: with hardware triggers, how many points each line has.
+        at_rest: with hardware triggers, how many points before and behind the lines are measured at software triggers.
         pulses: name of the device whose pulses open and close the gate at each point; empty if the device itself does.
     """
 
@@ -39,6 +44,7 @@ class Order:
     point: int = 0
     triggers: str = ""
     line_points: int = 0
+    at_rest: tuple[int, int] = (0, 0)
     pulses: str = ""
 
     def at(self, index: int) -> Order:
@@ -64,6 +70,8 @@ class Order:
         try:
             fields = json.loads(text)
             runs = tuple((int(first), float(exposure)) for first, exposure in fields.pop("exposures", ()))
+            before, after = fields.pop("at_rest", (0, 0))
+            fields["at_rest"] = (int(before), int(after))
             order = cls(str(fields.pop("scan")), float(fields.pop("exposure")), exposures=runs, **fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise BadValue(
@@ -87,7 +95,8 @@ class Progress:
     Attributes:
         scan: id of the scan that the device takes part in; empty for none.
         index: index of the next point that it will take.
-        doing: `idle`, `armed` (waits for a trigger), `measuring`, `publishing`, or `held` (no room in the stream).
+        doing: `idle`, `armed` (waits for a trigger), `arming` (gets ready for hardware triggers), `gated` (these
+            bound its points), `measuring`, `publishing`, or `held` (no room in the stream).
         sentence: why it is held, or how its latest scan ended.
     """
 

@@ -112,6 +112,11 @@ class Plan:
         chosen = self.choice is not None and self.choice.goes_back
         return self.relative or chosen or (fields is not None and fields.out is not None)
 
+    @property
+    def triggered(self) -> bool:
+        """Whether hardware triggers bound its points."""
+        return self.continuous is not None and self.continuous.hardware
+
     def indices(self) -> Iterator[int]:
         """The index of each point."""
         return count() if self.points is None else iter(range(self.points))

@@ -99,6 +99,20 @@ class Points:
             self._tell("")
         return self._points.pop(index, {})
 
+    def there(self, index: int, timeout: float) -> bool:
+        """Whether all devices have measured a point; waits for more data for `timeout` seconds at most.
+
+        Raises:
+            CommunicationFailed: Redis does not answer.
+        """
+        if timeout and self._lacking(index):
+            self._read(timeout)
+        return not self._lacking(index)
+
+    def _lacking(self, index: int) -> bool:
+        reached = self._cursor.positions
+        return any(reached[name] <= index for name in self._sources)
+
     def wait_for_seals(self, limit: float) -> None:
         """Wait until all devices have said that they are done, for `limit` seconds at most.
 

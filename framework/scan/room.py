@@ -42,7 +42,7 @@ def data_size(plan: Plan, measuring: Sequence[Source], duration: float = 0.0) ->
         numbers += LATCHED * len(plan.continuous.moving) if plan.continuous.hardware else 0
     size = OWN_BYTES * numbers * points
     for source in measuring:
-        device, *beside = source.described(plan.exposure)
+        device, *beside = source.described(plan.exposure, triggered=plan.triggered)
         size += _bytes(device) * number[source.subscan]
         for free in beside:
             size += math.ceil(_bytes(free) * float(free.attributes.get(ENTRIES_PER_SECOND, 0.0)) * duration)

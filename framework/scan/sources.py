@@ -56,11 +56,12 @@ class Source:
         own = self.exposure_of_its_own
         return exposure if own is None else own
 
-    def described(self, of_scan: float) -> list[StreamDevice]:
+    def described(self, of_scan: float, *, triggered: bool = False) -> list[StreamDevice]:
         """How the stream describes it, and behind that the sources that it publishes beside its points.
 
         Args:
             of_scan: the longest exposure time of the scan, in s.
+            triggered: whether hardware triggers bound its points, which then last so long.
 
         Raises:
             OutOfRange, NotReady …: a detector cannot measure so, or a point would have too many samples to keep.
@@ -79,7 +80,8 @@ class Source:
         ]
         told: dict[str, Any] = {"channels": [], "attributes": {}}
         if len(channels) < len(self.counters):
-            asked = {"exposure": exposure, "channels": {one.channel: one.name for one in self.counters}}
+            names = {one.channel: one.name for one in self.counters}
+            asked = {"exposure": exposure, "channels": names, "triggered": triggered}
             told = json.loads(self.remote.command(DetectorCommand.DESCRIBE_SCAN, json.dumps(asked)))
         channels += [Channel(**{**one, "shape": tuple(one["shape"])}) for one in told["channels"]]
         attributes = {"tango": self.remote.device, "exposure": exposure, EACH_POINT: True, **told["attributes"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -11,6 +12,9 @@ from ronda.framework.errors import BadValue, OutOfRange
 
 ROUNDING = 1e-9
 """Relative error that computing with floats may bring about, and that refuses no velocity."""
+
+LONGEST_SPACING = 0.25
+"""Seconds between two triggers that set the clocks, at most: who asks for them waits meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,21 @@ class Line:
         if not isinstance(npoints, int) or isinstance(npoints, bool) or not all(map(math.isfinite, numbers)):
             raise BadValue(f"a sweep has finite numbers, and a whole number of points: {text[:100]}")
         return cls(numbers[0], numbers[1], npoints, numbers[2]), told
+
+
+def spacing_of(who: str, told: Mapping[str, Any]) -> float:
+    """How long a device takes no further trigger after each, in s, as the other keys of a line say.
+
+    Args:
+        who: the axis, for messages.
+
+    Raises:
+        BadValue: that is no such time.
+    """
+    spacing = told.get("spacing", 0.0)
+    if not isinstance(spacing, int | float) or not 0 <= spacing <= LONGEST_SPACING:
+        raise BadValue(f"{who}: spacing should be from 0 to {LONGEST_SPACING:g} s, not {spacing!r}")
+    return float(spacing)
 
 
 @dataclass(frozen=True, slots=True)

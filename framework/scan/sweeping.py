@@ -104,7 +104,7 @@ class Sweeping:
 
     def collect_rest(self) -> int:
         """The devices have left it: publish what belongs to the points that are there; returns how many there are."""
-        return self._published
+        return self._parts.own.index
 
     # -- for subclasses
 

@@ -19,12 +19,14 @@ from ronda.framework.scan.latches import (
     LINE,
     POSITION,
     TIME,
+    TRIGGER_SPACING,
     emitted_channels,
     emitted_name,
     emitting_axis,
     matching_name,
     valid_name,
 )
+from ronda.framework.scan.orders import GATED
 from ronda.framework.scan.sources import Source
 from ronda.framework.scan.sweeping import SLICE, Parts, Sweeping
 from ronda.framework.scan.trigger_match import TOLERANCE, unsure
@@ -33,6 +35,12 @@ from ronda.framework.tango.names import AcquisitionCommand
 
 LATE_LIMIT = 5.0
 """Seconds after the end of a line within which all triggers and points are there."""
+
+ARM_LIMIT = 30.0
+"""Seconds within which devices are ready for triggers."""
+
+ARMING_PERIOD = 0.01
+"""Seconds between two questions whether they are."""
 
 TOLD_PERIOD = 0.2
 """Seconds between two points that people are shown; in the stream are all of them, sooner."""
@@ -66,7 +74,12 @@ class HardwareSweeping(Sweeping):
         self._names = emitted_channels(axis)
         self._gated = gated(parts.measuring)
         self._cards = [source.name for source in self._gated]
+        described = [parts.scan.description.device(card) for card in self._cards]
+        self._numbers = {counter.name for source in parts.measuring for counter in source.counters if counter.number}
+        self._spacing = max([0.0, *(float(one.attributes.get(TRIGGER_SPACING, 0.0)) for one in described)])
         self._line_points = self._continuous.lines[0].npoints
+        self._of_lines = len(self._continuous.lines) * self._line_points
+        """Points of all lines, without those at rest."""
         wanted = [name for one in self._continuous.moving for name in emitted_channels(one.name).values()]
         for source in parts.measuring:
             wanted += [counter.name for counter in source.counters]
@@ -81,7 +94,7 @@ class HardwareSweeping(Sweeping):
         self._lag = {card: Lag(0, time.monotonic()) for card in self._cards}
         self._times = self._positions = np.empty(0)
         self._lines = np.empty(0, np.int32)
-        self._zero = self._told = self._ended = self._spanned = 0.0
+        self._line_zero = self._told = self._ended = self._spanned = 0.0
         self._first_time = math.inf
         self._spoilt_until = 0
 
@@ -89,7 +102,11 @@ class HardwareSweeping(Sweeping):
         axis, line = self._continuous.axis, self._continuous.lines[number]
         asked = time.monotonic()
         yield from self._take(0.0)
+        if not number:
+            self._await_devices()
+            yield from self._take(0.0)
         told = {"scan": self._parts.scan.identifier, "line": number, "clocks": not self._know_clocks(number)}
+        told["spacing"] = self._spacing
         self._continuous.arm(number, told)
         self._continuous.start(number)
         started = time.monotonic()
@@ -112,6 +129,24 @@ class HardwareSweeping(Sweeping):
             raise self._too_few(number - 1)
         self.durations.exposure += measured
         self.durations.motion += max(time.monotonic() - started - measured, 0.0)
+
+    def _await_devices(self) -> None:
+        """Wait until all devices are ready for triggers: those that come before are lost on them.
+
+        Raises:
+            NotReady: one does not take part any more.
+            DeviceFailed: one has published that it failed.
+            TimedOut: one does not get ready.
+        """
+        deadline = time.monotonic() + ARM_LIMIT
+        for source in self._gated:
+            while (progress := source.progress()).doing != GATED:
+                self._parts.steering.check()
+                if progress.scan != self._parts.scan.identifier:
+                    raise NotReady(f"{source.name}: does not take part in the scan any more: {progress.sentence}")
+                if time.monotonic() > deadline:
+                    raise TimedOut(f"{source.name}: is {progress.doing}, not ready for triggers after {ARM_LIMIT:g} s")
+                time.sleep(ARMING_PERIOD)
 
     def _know_clocks(self, number: int) -> bool:
         """Whether the line before has compared the clocks so well that triggers which set them can be left out."""
@@ -152,7 +187,8 @@ class HardwareSweeping(Sweeping):
 
     def collect_rest(self) -> int:
         """All devices have left: take what they still published."""
-        interrupted = self._parts.own.index - self._published  # a block that was being published when the scan ended
+        # a block that was being published when the scan ended
+        interrupted = min(self._parts.own.index - self._first, self._of_lines) - self._published
         if interrupted > 0:
             self._published += interrupted
             self._forget(interrupted)
@@ -161,7 +197,7 @@ class HardwareSweeping(Sweeping):
         while not self._cursor.exhausted and time.monotonic() < deadline:
             for _ in self._take(SLICE, patient=False):
                 pass
-        return self._published
+        return self._parts.own.index
 
     # -- tools
 
@@ -206,7 +242,8 @@ class HardwareSweeping(Sweeping):
 
     def _behind(self) -> list[Source]:
         """The devices that have not published all."""
-        positions, points, lines = self._cursor.positions, self._plan.points or 0, len(self._continuous.lines)
+        positions, lines = self._cursor.positions, len(self._continuous.lines)
+        points = self._first + self._of_lines
         return [
             source
             for source in self._parts.measuring
@@ -233,7 +270,7 @@ class HardwareSweeping(Sweeping):
                 if valid is not None:
                     self._valid[block.device] = np.concatenate([self._valid[block.device], valid])
                 self._latest[block.device] = {
-                    name: values[-1].item() for name, values in block.data.items() if not name.endswith("_valid")
+                    name: values[-1].item() for name, values in block.data.items() if name in self._numbers
                 }
             else:
                 self._take_matching(block.device.removesuffix("_matching"), block.first, block.data)
@@ -269,8 +306,9 @@ class HardwareSweeping(Sweeping):
 
     def _take_matching(self, card: str, first: int, data: Any) -> None:
         for row in range(len(data[f"{card}_{COUNTS[0]}"])):
-            emitted, received, *wrong = (int(data[f"{card}_{what}"][row]) for what in COUNTS)
-            told = ", ".join(f"{count} {what}" for count, what in zip(wrong, COUNTS[2:], strict=True) if count)
+            emitted, received, recorded, *wrong = (int(data[f"{card}_{what}"][row]) for what in COUNTS)
+            counts = [*zip(wrong, COUNTS[3:], strict=True), (received - recorded, "of them not recorded")]
+            told = ", ".join(f"{count} {what}" for count, what in counts if count)
             if told:
                 line = f"line {first + row}: " if len(self._continuous.lines) > 1 else ""
                 self.remarks.append(
@@ -294,28 +332,37 @@ class HardwareSweeping(Sweeping):
                 return
             times, positions = self._times[: count + 1], self._positions[: count + 1]
             if not self._published:
-                self._zero = float(times[0])
+                self._line_zero = float(times[0]) - self._elapsed_before()
             valid = np.min([self._valid[card][:count] for card in self._cards], axis=0)
             spoilt = min(max(self._spoilt_until - self._published, 0), count)
             valid[:spoilt] = 0
             self._parts.steering.spoiled += spoilt
             block = self._own_block(
                 self._slow_of(number),
-                self._published,
+                self._first + self._published,
                 {self._continuous.axis.name: (positions[:-1], positions[1:]), **self._other_edges(count)},
-                times[:-1] - self._zero,
-                np.diff(times),
+                times[:-1] - self._line_zero,
+                self._exposures(np.diff(times)),
                 valid,
             )
-            self._parts.own.publish_block(block, first=self._published)
+            self._parts.own.publish_block(block, first=self._first + self._published)
             self._published += count
             self._forget(count)
             self._valid = {card: values[count:] for card, values in self._valid.items()}
             latest = {name: value for values in self._latest.values() for name, value in values.items()}
-            if self._published < (self._plan.points or 0) and time.monotonic() < self._told + TOLD_PERIOD:
+            if self._published < self._of_lines and time.monotonic() < self._told + TOLD_PERIOD:
                 continue
             self._told = time.monotonic()
-            yield self._published - 1, {**{name: values[-1].item() for name, values in block.items()}, **latest}
+            shown = {name: values[-1].item() for name, values in block.items()}
+            yield self._first + self._published - 1, {**shown, **latest}
+
+    def _elapsed_before(self) -> float:
+        """Seconds from the first point of the scan to that of the first line."""
+        return 0.0
+
+    def _exposures(self, lasts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """For how long points were measured that last so many s."""
+        return lasts
 
     def _other_edges(self, count: int) -> dict[str, Edges]:
         """Of the other axes, for so many points from the first that is not published."""

@@ -10,25 +10,12 @@ import numpy as np
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.scan import motion
-from ronda.framework.scan.points import Points
-from ronda.framework.scan.sweeping import SLICE, Parts, Sweeping
-from ronda.framework.stream.trigger import TriggerLine
+from ronda.framework.scan.sweeping import SLICE
+from ronda.framework.scan.sweeping_points import SoftwarePoints
 
 
-class SoftwareSweeping(Sweeping):
-    """The axis sweeps, and each point is triggered when it should be there; positions are those that the axis tells.
-
-    Args:
-        parts: as for both.
-        line: triggers the devices.
-        points: sees that they have measured.
-    """
-
-    def __init__(self, parts: Parts, line: TriggerLine, points: Points) -> None:
-        super().__init__(parts)
-        self._line = line
-        self._points = points
-        self._zero = 0.0
+class SoftwareSweeping(SoftwarePoints):
+    """The axis sweeps, and each point is triggered when it should be there; positions are those that the axis tells."""
 
     def _sweep(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
         continuous, line = self._continuous, self._continuous.lines[number]
@@ -50,28 +37,11 @@ class SoftwareSweeping(Sweeping):
             index = self._first + number * line.npoints + place
             self._wait_until(first + place * line.time)
             late += time.time() - (first + place * line.time) > line.time / 2
-            self._line.fire(index, point=index)
-            fired = time.time()
+            fired = self._fire(index, {name: track.at for name, track in tracks.items()}, until=end if sure else 0.0)
             values = self._points.collect(index, self._line, index)
-            self._zero = self._zero or fired
-            ends = {
-                name: (np.array([track.at(fired)]), np.array([track.at(fired + exposure)]))
-                for name, track in tracks.items()
-            }
             self._parts.steering.check()
-            spoilt = self._parts.steering.looks_wrong()
-            self._parts.steering.spoiled += spoilt
-            valid = np.array([sure and fired + exposure < end and not spoilt], np.uint8)
-            block = self._own_block(
-                self._slow,
-                index,
-                ends,
-                np.array([fired - self._zero]),
-                np.array([exposure]),
-                valid,
-            )
-            self._parts.own.publish_block(block, times=[fired], first=index)
-            yield index, {**{name: found[0].item() for name, found in block.items()}, **values}
+            own = self._finish_point(fired)
+            yield index, {**own, **values}
         if late:
             self.remarks.append(
                 f"{late} of {line.npoints} points were triggered late: devices need longer than {line.time:g} s for "

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ronda.framework.scan import motion
 from ronda.framework.scan.fields import Fields
+from ronda.framework.scan.latches import TRIGGER_SPACING
 from ronda.framework.scan.plan import Point
 from ronda.framework.scan.points import Points
-from ronda.framework.scan.sweeping import Parts
+from ronda.framework.scan.sweeping import SLICE, Parts
+from ronda.framework.scan.sweeping_hardware import HardwareSweeping
+from ronda.framework.scan.sweeping_points import SoftwarePoints
 from ronda.framework.scan.sweeping_software import SoftwareSweeping
 from ronda.framework.stream.trigger import TriggerLine
 
 
-class TomographySweeping(SoftwareSweeping):
+class Tomography(SoftwarePoints):
     """Takes all frames of one tomogram. Between two frames that are taken at rest it pauses, and within a sweep never.
 
     Args:
-        parts, line, points: as for software triggers.
+        parts, line, points: as for software triggers, at which the frames at rest are taken in any case.
         fields: what is taken at rest.
         places: positions of `fields.out` with the sample in the beam, and out of it; nothing without it.
     """
@@ -86,33 +91,52 @@ class TomographySweeping(SoftwareSweeping):
         presets.stop_point()
 
     def _at_rest(self, count: int) -> Iterator[tuple[int, dict[str, Any]]]:
-        steering, exposure = self._parts.steering, self._continuous.exposure
-        angle = np.array([self._continuous.axis.position])
+        steering, exposure = self._parts.steering, self._exposure
+        angle = self._continuous.axis.position
+        stands: Callable[[float], float] = lambda _: angle  # noqa: E731 - where it is at any time
         for _ in range(count):
             waited = steering.waited
             steering.wait_until_free()
             self.durations.waiting += steering.waited - waited
-            index = self._next
-            self._line.fire(index, point=index)
-            fired = time.time()
-            self._zero = self._zero or fired
-            values = self._points.collect(index, self._line, index)
-            spoilt = steering.looks_wrong()
-            steering.spoiled += spoilt
-            block = self._own_block(
-                self._slow,
-                index,
-                {self._continuous.axis.name: (angle, angle)},
-                np.array([fired - self._zero]),
-                np.array([exposure]),
-                np.array([not spoilt], np.uint8),
-            )
-            self._parts.own.publish_block(block, times=[fired], first=index)
-            self._next = index + 1
+            point = self._fire(self._next, {self._continuous.axis.name: stands}, until=math.inf)
+            values = self._points.collect(point.index, self._line, point.index)
+            own = self._finish_point(point)
+            self._next = point.index + 1
             self.durations.exposure += exposure
-            self.durations.readout += max(time.time() - fired - exposure, 0.0)
-            yield index, {**{name: found[0].item() for name, found in block.items()}, **values}
+            self.durations.readout += max(time.time() - point.fired - exposure, 0.0)
+            yield point.index, {**own, **values}
 
     def _places_now(self) -> Point:
         """Where the sample is."""
         return () if self._fields.out is None else (self._fields.out.position,)
+
+
+class SoftwareTomography(Tomography, SoftwareSweeping):
+    """The projections are triggered by software too."""
+
+
+class HardwareTomography(Tomography, HardwareSweeping):
+    """The axis gives a trigger for each projection; before and behind them devices listen to software triggers."""
+
+    def __init__(
+        self, parts: Parts, line: TriggerLine, points: Points, fields: Fields, places: Sequence[Point]
+    ) -> None:
+        super().__init__(parts, line, points, fields, places)
+        described = [parts.scan.description.device(card) for card in self._cards]
+        frames = [float(one.attributes["exposure"]) for one in described if TRIGGER_SPACING in one.attributes]
+        self._exposure = min(frames, default=self._exposure)
+        self._began = 0.0
+
+    def _sweep(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        while min(self._cursor.positions[card] for card in self._cards) < self._first:
+            yield from self._take(SLICE)
+            self._parts.steering.check()
+        self._valid = {card: np.empty(0, np.uint8) for card in self._cards}  # those of points at rest are told
+        self._began = time.time()
+        yield from super()._sweep(number)
+
+    def _elapsed_before(self) -> float:
+        return self._began - self._zero if self._zero else 0.0
+
+    def _exposures(self, lasts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        return np.full(len(lasts), self._exposure)

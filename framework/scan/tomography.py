@@ -14,7 +14,7 @@ from ronda.framework.nexus import words
 from ronda.framework.nexus.definitions import nxtomo
 from ronda.framework.nexus.definitions.definition import Declaration
 from ronda.framework.scan.arguments import MOST_POINTS, a_number, an_axis, exposure_time, whole
-from ronda.framework.scan.continuous import SOFTWARE, SOFTWARE_TIME, Continuous, check_sweep
+from ronda.framework.scan.continuous import HARDWARE, SOFTWARE_TIME, Continuous, check_sweep, choose_triggers
 from ronda.framework.scan.fields import Fields, ReturnsIfOwnerDies
 from ronda.framework.scan.making import Maker, Options
 from ronda.framework.scan.measured import Measured
@@ -25,8 +25,6 @@ from ronda.framework.scan.sources import sources
 from ronda.framework.scan.sweep import ROUNDING, Line
 
 NAME = "fulltomo"
-
-WHY = "software triggers at equal times, because dark and flat fields are taken at rest, where no position gives any"
 
 TRANSLATIONS = ("x_translation", "y_translation", "z_translation")
 """Roles of the axes that move the sample."""
@@ -49,6 +47,7 @@ class TomographyScans(Maker):
         flats_after: int = 0,
         shutter: Shutter | str | None = None,
         latency: float | None = None,
+        triggers: str = "",
         sample: str = "",
         **options: Unpack[Options],
     ) -> OwnScan:
@@ -62,14 +61,16 @@ class TomographyScans(Maker):
             axis: turns the sample.
             total: over which angle, in its unit; its sign is the direction.
             nproj: number of projections.
-            time: of each in s; total / nproj / time is the velocity. All frames are exposed for time − latency.
+            time: of each in s; total / nproj / time is the velocity.
             counters: what to measure; one camera among it.
             start: where the first projection begins.
             out: axis that takes the sample out of the beam for flat fields, and how far, in its unit.
             darks, flats, flats_after: number of dark fields and of flat fields before and behind the projections.
             shutter: a fast shutter that keeps the beam off for dark fields; if nothing is said, the only one there is.
-            latency: s of each projection that are left for reading the camera out; as long as it says that it needs, if
-                nothing is said.
+            latency: s of each projection that are left for reading the camera out, with software triggers: all frames
+                are exposed for time − latency; as long as it says that it needs, if nothing is said.
+            triggers: "hardware" or "software", for the projections; hardware if all devices can, if nothing is said.
+                Dark and flat fields are taken at rest, at software triggers.
             sample: its name; the one that the session has, if nothing is said.
             options: see `Options`; `definition=tomo(…)` tells more, such as the size of a pixel.
 
@@ -86,11 +87,21 @@ class TomographyScans(Maker):
             raise BadValue(f"{NAME}: {len(keys)} frames are too many; a scan has at most {MOST_POINTS}")
         given = options.get("definition")
         declared = _declared(turning, fields, chosen, keys, sample, given)
-        left = self._latency(latency, line.time, next(one for one in chosen if one.name == declared.roles["image"]))
-        continuous = Continuous(
-            turning, (line,), check_sweep(turning, line), triggers=SOFTWARE, why=f"{NAME}: {WHY}", left=left,
-            fields=fields,
-        )  # fmt: skip
+        swept = check_sweep(turning, line)
+        measuring = sources(self.beamline, chosen)
+        how, why = choose_triggers(
+            self.beamline, NAME, turning, swept, measuring, triggers, line.time, at_rest=bool(fields.number)
+        )
+        left = None
+        if how != HARDWARE:
+            image = next(one for one in chosen if one.name == declared.roles["image"])
+            left = self._latency(latency, line.time, image)
+        elif latency is not None:
+            raise BadValue(
+                f"{NAME}: latency= is for software triggers; with hardware triggers the camera says what it needs: "
+                'leave it out, or give triggers="software"'
+            )
+        continuous = Continuous(turning, (line,), swept, triggers=how, why=why, left=left or 0.0, fields=fields)
         if options.get("run", True):
             self.beamline.tell(continuous.why)
         presets: list[Preset] = [ShutterPreset(fields.shutter)] if fields.shutter else []
@@ -111,6 +122,7 @@ class TomographyScans(Maker):
                 "flats_after": flats_after,
                 "shutter": fields.shutter,
                 "latency": left,
+                "triggers": triggers or None,
             },
             continuous=continuous,
             presets=presets,

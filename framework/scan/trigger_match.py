@@ -84,6 +84,8 @@ class Matching:
         jitter: in s, by which the time of a trigger may be wrong on either clock.
         after: in s, how long after the last trigger others may come that still belong to this line.
         before: the line before, whose clocks count if no triggers set them anew.
+        each: whether what belongs to a trigger is given with it, as with a frame that it begins, and not what was
+            counted up to it: a point then needs the one trigger that begins it.
     """
 
     def __init__(
@@ -94,9 +96,11 @@ class Matching:
         *,
         after: float = math.inf,
         before: Matching | None = None,
+        each: bool = False,
     ) -> None:
         self._tolerance = tolerance
         self._after = after
+        self._each = each
         self._jitter = jitter
         self._emitted: list[float] = []
         self._numbers: list[int] = []
@@ -121,6 +125,11 @@ class Matching:
     def points(self) -> int:
         """How many points the triggers that were emitted so far bound."""
         return max(len(self._numbers) - 1, 0)
+
+    @property
+    def all_on_time(self) -> bool:
+        """Whether each trigger that was emitted so far was received when it should be, as far as was looked."""
+        return len(self._on_time) == len(self._emitted)
 
     def add_emitted(self, times: npt.NDArray[np.float64], bounds: npt.NDArray[np.bool_]) -> None:
         """Take triggers that were emitted, in order; see `match`."""
@@ -271,6 +280,11 @@ class Matching:
         for row, point in enumerate(range(first, until)):
             left, right = self._numbers[point], self._numbers[point + 1]
             begin, end = self._partner.get(left), self._partner.get(right)
+            if self._each:
+                if begin is not None:
+                    values[row] = self._counted[begin - self._dropped]
+                    valid[row] = left in self._on_time
+                continue
             if begin is None or end is None or not begin < end:
                 continue
             values[row] = self._counted[begin + 1 - self._dropped : end + 1 - self._dropped].sum(axis=0)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from ronda.simulators.instrument import Instrument
@@ -15,9 +17,16 @@ from ronda.simulators.physics.world import World
 from ronda.simulators.simplon import stream
 from ronda.simulators.simplon.http import HttpFraming, parse, respond
 from ronda.simulators.simplon.keys import VERSION, Key, detector_keys, other_keys, read_only
+from ronda.simulators.simplon.triggers import Exposure, TriggerInput
 
 LOOK = 0.02
 """Longest wait in one piece, in s."""
+
+TRIGGER_PERIOD = 0.005
+"""Seconds between two looks at the trigger input; exposures begin when their pulses came, not when they are seen."""
+
+POOL_BELOW = 0.05
+"""Exposure times in s below which images are put together from a pool: drawn one by one they come too slowly."""
 
 COMMANDS = ("initialize", "arm", "trigger", "disarm", "cancel", "abort", "status_update")
 
@@ -28,6 +37,12 @@ class SimplonParameters(InstrumentParameters):
     stream_address: str = parameter("Address of the network interface on which images are pushed", "127.0.0.1")
     stream_port: int = parameter("Port on which images are pushed; 0 for any that is free", 0, ge=0, le=65535)
     frame_rate: float = parameter("Most frames in a second", 500.0, unit="1/s", gt=0, le=5000)
+    trigger: str | list[str] | None = parameter(
+        "Which output its trigger input is wired to, as CONTROLLER:OUTPUT such as motion:1, or several, of which each "
+        "pulse counts; None: to nothing",
+        None,
+    )
+    clock_skew: float = parameter("By which part its clock is faster than that of the world", 0.0, gt=-0.01, lt=0.01)
 
 
 @dataclass
@@ -40,6 +55,8 @@ class Series:
         triggers: how many have been taken.
         over: whether it shall end.
         sent: images sent.
+        origin: when it began, in s of the world's clock; the times of images count from there.
+        date: the same for people.
     """
 
     number: int
@@ -48,6 +65,18 @@ class Series:
     triggers: int = 0
     sent: int = 0
     over: threading.Event = field(default_factory=threading.Event)
+    origin: float = 0.0
+    date: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
+
+    @property
+    def external(self) -> bool:
+        """Whether a signal starts its images."""
+        return str(self.config["trigger_mode"]).startswith("ext")
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the signal also says how long they are exposed."""
+        return str(self.config["trigger_mode"]).endswith("e")
 
 
 class Refused(Exception):
@@ -87,6 +116,10 @@ class Simplon(Instrument):
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"detector {name}")
         self._outlet: stream.Outlet | None = None
         self._images: Any = None
+        wired = parameters.trigger or []
+        self._input = TriggerInput(world, [wired] if isinstance(wired, str) else wired)
+        self._timer: asyncio.TimerHandle | None = None
+        self._to_lose = 0
 
     def answer(self, line: str) -> bytes:
         """The reply to one request."""
@@ -105,26 +138,26 @@ class Simplon(Instrument):
             "share": light.share,
             "energy": light.energy,
             "sent": 0 if self._series is None else self._series.sent,
+            "triggers": self._input.taken,
+            "ignored": self._input.ignored,
             "dropped": 0 if self._outlet is None else self._outlet.dropped,
         }
 
     def close(self) -> None:
         """End the series, and stop pushing."""
+        if self._timer is not None:
+            self._timer.cancel()
         if self._series is not None:
             self._series.over.set()
         if self._outlet is not None:
             self._thread.submit(self._outlet.close)
         self._thread.shutdown()
 
-    def pulse(self, seconds: float = 0.0) -> None:
-        """A pulse at the trigger input: starts the images of a trigger in the modes `exts` and `exte`.
-
-        Args:
-            seconds: how long it is; the exposure in the mode `exte`.
-        """
-        series = self._series
-        if series is not None and self._state == "ready" and str(series.config["trigger_mode"]).startswith("ext"):
-            self._begin(series, seconds)
+    def fail(self, axis: int, fault: str) -> None:
+        """Lose the next images on their way, as many as `axis` says; the fault is `lost`."""
+        if fault != "lost":
+            raise LookupError(f"{self.name} has the fault lost, not {fault}")
+        self._to_lose = axis
 
     # -- requests
 
@@ -157,7 +190,7 @@ class Simplon(Instrument):
             raise Refused(404, f"no such section: {section}")
         if module == "detector":
             return {
-                "state": read_only(self._state, "string"),
+                "state": read_only(self._shown(), "string"),
                 "error": read_only([], "string[]"),
                 "time": read_only(self._world.clock.now(), "float", "s"),
             }
@@ -217,6 +250,8 @@ class Simplon(Instrument):
         series = self._series = Series(self._number, config)
         self._state = "configure"
         self._open()
+        if series.external:
+            self._look_at_input(series)
         self._thread.submit(self._get_ready, series)
         return {"sequence id": series.number}
 
@@ -248,6 +283,27 @@ class Simplon(Instrument):
         series.triggers += 1
         self._thread.submit(self._take, series, self._world.clock.now(), seconds)
 
+    def _shown(self) -> str:
+        series = self._series
+        exposing = self._state == "ready" and series is not None and series.external
+        return "acquire" if exposing and self._input.busy(self._world.clock.now()) else self._state
+
+    def _look_at_input(self, series: Series) -> None:
+        """Let pulses at the input begin images until the series is over. In the thread of all instruments."""
+        if series.over.is_set() or series is not self._series:
+            return
+        config = series.config
+        if self._state != "ready":
+            self._input.forget()
+            self._input.arm()
+        elif series.enabled:
+            for exposure in self._input.enabled(config["detector_readout_time"]):
+                self._thread.submit(self._take_triggered, series, exposure)
+        else:
+            for exposure in self._input.exposures(config["nimages"] * config["frame_time"]):
+                self._thread.submit(self._take_triggered, series, exposure)
+        self._timer = asyncio.get_running_loop().call_later(TRIGGER_PERIOD, self._look_at_input, series)
+
     def _end(self) -> None:
         series = self._series
         if series is not None and not series.over.is_set():
@@ -265,7 +321,9 @@ class Simplon(Instrument):
         if self._images is None:
             self._images = Images(self._world.chance(self.name))
         now = self._world.clock.now()
-        if config["nimages"] > 1 and config["compression"] == "bslz4":
+        series.origin = now
+        many = config["nimages"] > 1 or (series.external and config["count_time"] < POOL_BELOW)
+        if many and config["compression"] == "bslz4":
             light = self._powder.collect(self._world.beam, now, now + 0.01)
             self._images.fill_pool(light, config["count_time"])
         if self._streams:
@@ -275,13 +333,12 @@ class Simplon(Instrument):
 
     def _take(self, series: Series, began: float, seconds: float) -> None:
         config = series.config
-        gated = str(config["trigger_mode"]).endswith("e")
-        exposure = seconds if gated else config["count_time"]
-        for image in range(1 if gated else config["nimages"]):
+        exposure = seconds if series.enabled else config["count_time"]
+        for image in range(1 if series.enabled else config["nimages"]):
             start = began + image * config["frame_time"]
             if not self._wait_until(series, start + exposure):
                 return
-            self._send_image(series, start - began, start, exposure)
+            self._send_image(series, start, exposure)
         if series.triggers >= config["ntrigger"]:
             series.over.set()
             self._close(series)
@@ -289,14 +346,29 @@ class Simplon(Instrument):
         elif not series.over.is_set():
             self._state = "ready"
 
-    def _send_image(self, series: Series, after: float, start: float, exposure: float) -> None:
+    def _take_triggered(self, series: Series, triggered: Exposure) -> None:
+        """Images that a pulse at the input has begun."""
+        config = series.config
+        series.triggers += 1
+        exposure = triggered.seconds if series.enabled else config["count_time"]
+        for image in range(1 if series.enabled else config["nimages"]):
+            start = triggered.begins + image * config["frame_time"]
+            if series.triggers > config["ntrigger"] or not self._wait_until(series, start + exposure):
+                return
+            self._send_image(series, start, exposure)
+
+    def _send_image(self, series: Series, start: float, exposure: float) -> None:
         compression = series.config["compression"]
         light = self._powder.collect(self._world.beam, start, start + exposure)
         data = self._images.image(light, exposure, compression)
         number, series.sent = series.sent, series.sent + 1
-        if self._streams:
+        if self._to_lose:
+            self._to_lose -= 1
+        elif self._streams:
+            after = (start - series.origin) * (1.0 + self._parameters.clock_skew)
             shape, times = (self._powder.ROWS, self._powder.COLUMNS), (after, after + exposure)
-            self._send(stream.image_message(series.number, series.unique, number, data, compression, shape, times))
+            told = (series.number, series.unique, series.date, number)
+            self._send(stream.image_message(*told, data, compression, shape, times))
 
     def _wait_until(self, series: Series, time: float) -> bool:
         """Wait for a time of the world; whether the series still goes on."""

@@ -94,6 +94,7 @@ def start_message(series: int, unique: str, config: Mapping[str, Any], energy: f
 def image_message(
     series: int,
     unique: str,
+    date: str,
     image: int,
     data: bytes,
     compression: str,
@@ -103,9 +104,10 @@ def image_message(
     """One image.
 
     Args:
+        date: when the series began.
         image: its number in the series, from 0.
         shape: rows and columns.
-        times: start and end of its exposure after the series was started, in s.
+        times: start and end of its exposure after that, in s.
     """
     import cbor2
 
@@ -117,7 +119,7 @@ def image_message(
         "series_unique_id": unique,
         "image_id": image,
         "real_time": [stop - start, TICKS],
-        "series_date": datetime.now(UTC).isoformat(),
+        "series_date": date,
         "start_time": [start, TICKS],
         "stop_time": [stop, TICKS],
         "user_data": "",

@@ -7,11 +7,12 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from ronda.devices.camera.contract import Camera, CameraParameters, Capabilities, Setup
+from ronda.devices.camera.contract import Camera, Capabilities, Setup, TriggeredCameraParameters, TriggeredFrame
 from ronda.devices.camera.simplon_rest import SimplonRest
-from ronda.devices.camera.stream_v2 import Image, StreamReceiver, image_of
+from ronda.devices.camera.stream_v2 import Image, StreamReceiver, began, image_of
 from ronda.framework.config.parameters import Address, parameter
 from ronda.framework.errors import HardwareFault, RondaError, TimedOut
+from ronda.framework.stream.frames.packed import PackedFrame
 
 STREAM_PORT = 31001
 """On which detectors push Stream V2."""
@@ -28,7 +29,14 @@ SHORTEST, LONGEST = 1e-5, 3600.0
 DTYPES = {8: "u1", 16: "<u2", 32: "<u4"}
 
 
-class SimplonParameters(CameraParameters):
+MOST_FRAMES = 64
+"""Of one call that asks for frames: others want the thread too."""
+
+SOFTWARE, PULSE = "ints", "exts"
+"""Trigger modes: a command starts a series of images, or a pulse at the input does."""
+
+
+class SimplonParameters(TriggeredCameraParameters):
     """A Dectris detector."""
 
     address: Address = parameter("Control unit, HOST:PORT (port 80) or simulator:NAME")
@@ -43,7 +51,7 @@ class SimplonParameters(CameraParameters):
 
 
 class Simplon(Camera):
-    """Armed once for many images; each start is one software trigger of one image."""
+    """Armed once for many images; each start triggers one, or each pulse at the input does."""
 
     Parameters = SimplonParameters
 
@@ -55,6 +63,7 @@ class Simplon(Camera):
         self._rest = SimplonRest(self.name, told.address, told.timeout)
         self._series = 0
         self._armed: Setup | None = None
+        self._external, self._arming_since = False, 0.0
         self._image: dict[str, Any] | None = None
         self._pending, self._next = False, 0
         self._look_at, self._at_rest_since = 0.0, math.inf
@@ -66,7 +75,6 @@ class Simplon(Camera):
         self._rest.put("stream config header_detail", "basic")
         self._rest.put("stream config mode", "enabled")
         self._rest.put("detector config compression", "bslz4")
-        self._rest.put("detector config trigger_mode", "ints")
         if told.photon_energy is not None:
             self._rest.put("detector config photon_energy", told.photon_energy)
         port = told.stream_port
@@ -98,6 +106,7 @@ class Simplon(Camera):
             exposures=(float(count.get("min", SHORTEST)), float(count.get("max", LONGEST))),
             read_out=float(self._get("detector config detector_readout_time")),
             frame_rate=1 / float(frame.get("min", frame["value"])),
+            triggers=("software", "external"),
             pixel_size=float(self._get("detector config x_pixel_size")),
             model=str(self._get("detector config description")),
         )
@@ -106,18 +115,38 @@ class Simplon(Camera):
         if self._armed == setup and not self._pending and self._settled() == "ready":
             self._pending, self._image = False, None
             return
+        self._arm(setup, SOFTWARE)
+        self._settled()
+        self._require_ready()
+        self._armed, self._pending, self._image, self._next = setup, False, None, 0
+
+    def _arm(self, setup: Setup, mode: str) -> None:
+        """Let it arm, for as many triggers as it can take, of one image each."""
         rest = self._open()
-        self._armed = None
+        self._armed, self._external = None, False
         rest.put("detector command disarm")
+        rest.put("detector config trigger_mode", mode)
         rest.put("detector config nimages", 1)
         rest.put("detector config ntrigger", int(self._ask("detector config ntrigger").get("max", 1_000_000)))
         rest.put("detector config count_time", setup.exposure)
+        if mode == PULSE:  # for so long it takes no further pulse
+            frame_time = self._ask("detector config frame_time")
+            needed = setup.exposure + float(self._get("detector config detector_readout_time"))
+            rest.put("detector config frame_time", max(needed, float(frame_time.get("min", 0.0))))
         self._series = int(rest.put("detector command arm")["sequence id"])
-        if (state := self._settled()) != "ready":
-            raise TimedOut(f"{self.name}: is {state}, not ready, {self.parameters.arm_limit:g} s after arming")
+        self._arming_since = time.monotonic()
+
+    def _require_ready(self) -> None:
+        """See that it is armed, and that images can come.
+
+        Raises:
+            TimedOut: it is not, or they cannot.
+        """
+        if (state := self._get("detector status state")) != "ready":
+            took = time.monotonic() - self._arming_since
+            raise TimedOut(f"{self.name}: is {state}, not ready, {took:.3g} s after arming")
         if self._receiver is None or not self._receiver.await_connection(self.parameters.timeout):
             raise TimedOut(f"{self.name}: no connection to its stream of images within {self.parameters.timeout:g} s")
-        self._armed, self._pending, self._image, self._next = setup, False, None, 0
 
     def start(self) -> None:
         self._image, self._pending = None, True
@@ -170,10 +199,42 @@ class Simplon(Camera):
     def read(self) -> Image:
         if self._image is None:
             raise HardwareFault(f"{self.name}: there is no image; start one")
-        return image_of(self.name, self._image)
+        image = image_of(self.name, self._image)
+        return image.unpack() if isinstance(image, PackedFrame) else image
+
+    def arm_triggered(self, setup: Setup) -> None:
+        self._arm(setup, PULSE)
+        self._pending, self._external = False, True
+
+    def armed(self) -> bool:
+        state = self._get("detector status state")
+        waits = time.monotonic() < self._arming_since + self.parameters.arm_limit
+        if state not in ("ready", "acquire") and state not in ("idle", "error", "na") and waits:
+            return False
+        if state != "acquire":
+            self._require_ready()
+        return True
+
+    def triggered(self) -> list[TriggeredFrame]:
+        assert self._receiver is not None  # noqa: S101 - connected
+        found: list[TriggeredFrame] = []
+        while len(found) < MOST_FRAMES and (message := self._receiver.next(self._series)) is not None:
+            if message["type"] == "image":
+                image = image_of(self.name, message)
+                found.append(TriggeredFrame(int(message["image_id"]), began(self.name, message), image))
+            elif message["type"] == "end":
+                raise HardwareFault(
+                    f"{self.name}: series {self._series} ended while triggers could come; somebody else ended it"
+                )
+        return found
+
+    def disarm_triggered(self) -> None:
+        if self._external:
+            self._external = False
+            self._open().put("detector command disarm")
 
     def stop(self) -> None:
-        self._pending, self._armed = False, None
+        self._pending, self._armed, self._external = False, None, False
         self._open().put("detector command abort")
 
     def _settled(self) -> str:

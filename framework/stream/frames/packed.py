@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ronda.framework.errors import BadValue
-from ronda.framework.stream.frames.compression import ChunkCompressor
+from ronda.framework.stream.frames.compression import HEADING, ChunkCompressor
+
+LENGTH = struct.Struct(">I")
+"""What stands before each block: its packed bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,33 @@ class PackedFrame:
         """
         frame = np.empty(self.shape, self.dtype)
         unpack(self.chunk, self.dtype.itemsize, frame.reshape(-1).view("u1"))
+        return frame
+
+    def unpack_rows(self, first: int, stop: int) -> npt.NDArray[Any]:
+        """The frame, of which the rows first ≤ row < stop are right, and the others hold anything; that is faster.
+
+        Raises:
+            BadValue: the chunk is none of such a frame.
+        """
+        frame = np.empty(self.shape, self.dtype)
+        raw = frame.reshape(-1).view("u1")
+        row_bytes = frame[0].nbytes
+        packed = memoryview(self.chunk)
+        size, block = HEADING.unpack_from(packed) if len(packed) >= HEADING.size else (0, 0)
+        if size != len(raw) or not block:
+            raise BadValue(f"bitshuffle: a chunk of {len(packed)} bytes for {size} bytes, the frame has {len(raw)}")
+        begin, whole = first * row_bytes // block, len(raw) // block
+        end = min(-(-stop * row_bytes // block), whole)
+        if stop * row_bytes > whole * block:  # the last block is a smaller one, with a rest behind it
+            return self.unpack()
+        place, starts = HEADING.size, []
+        for _ in range(end):
+            starts.append(place)
+            if place + LENGTH.size > len(packed):
+                raise BadValue(f"bitshuffle: a chunk of {len(packed)} bytes ends within a frame of {len(raw)} bytes")
+            place += LENGTH.size + LENGTH.unpack_from(packed, place)[0]
+        part = HEADING.pack((end - begin) * block, block) + bytes(packed[starts[begin] : place])
+        unpack(part, self.dtype.itemsize, raw[begin * block : end * block])
         return frame
 
 

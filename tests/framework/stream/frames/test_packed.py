@@ -64,6 +64,17 @@ def test_a_packed_frame_of_another_shape_or_type_is_refused(stream, store, camer
     assert publisher.index == 0
 
 
+@pytest.mark.parametrize("shape", [(600, 256), (601, 257)])
+def test_some_rows_are_unpacked_alone(shape):
+    frame = np.random.default_rng(1).poisson(3.0, shape).astype("<u2")
+    packed = pack(frame)
+    for first, stop in ((0, 1), (17, 18), (100, 400), (590, shape[0]), (0, shape[0])):
+        assert np.array_equal(packed.unpack_rows(first, stop)[first:stop], frame[first:stop])
+    broken = PackedFrame(packed.chunk[:2000], packed.dtype, shape)
+    with pytest.raises(BadValue, match="bitshuffle: a chunk of 2000 bytes"):
+        broken.unpack_rows(100, 400)
+
+
 def test_what_is_no_chunk_is_a_lost_frame_for_readers(stream, store, camera):
     ring = store.ring("cam", LENGTH)
     ring.write(PackedFrame(b"x" * 40, np.dtype("<u2"), SHAPE), "scan", 0)
