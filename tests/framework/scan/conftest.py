@@ -60,7 +60,12 @@ def beamline(demo) -> Iterator[Beamline]:
 @pytest.fixture(scope="session")
 def simulators(demo):
     """Asks the control port of the simulators."""
-    port = json.loads((demo.folder / ".ronda" / "local" / "ports.json").read_text())["simulators' control"]
+    return simulators_of(demo.folder)
+
+
+def simulators_of(folder: Path) -> Callable[..., dict[str, Any]]:
+    """Asks the control port of the simulators of a beamline."""
+    port = json.loads((folder / ".ronda" / "local" / "ports.json").read_text())["simulators' control"]
 
     def ask(**request):
         with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:

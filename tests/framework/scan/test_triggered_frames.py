@@ -1,0 +1,271 @@
+"""Frames that hardware triggers start, on the example beamline with the large detector: which point each belongs to,
+what is marked when triggers or frames go astray, tomograms, and how they end at random moments.
+
+The moments are drawn with a seed; RONDA_SEED gives others. On a busy computer they may come when the scan has ended.
+"""
+
+import contextlib
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import h5py
+import hdf5plugin  # noqa: F401 - reads the compressed frames
+import numpy as np
+import pytest
+
+from ronda.framework.errors import NotAllowed, OutOfRange, RondaError
+from ronda.framework.scan.standard import Scans
+from ronda.framework.stream.description import State
+from tests.conftest import Beamline as Running
+from tests.framework.scan.conftest import connect, simulators_of
+from tests.framework.scan.test_continuous_ends import Once, interrupt
+from tests.framework.scan.test_faults import when
+
+EXAMPLE = Path(__file__).parents[3] / "config" / "examples" / "detector"
+
+BLANK = 65535
+KEYS = [2, 2, 1, 1, *[0] * 12, 1]
+FIELDS = {"out": ("samy", -5), "darks": 2, "flats": 2, "flats_after": 1, "sample": "powder"}
+
+
+@pytest.fixture(scope="module")
+def running(ronda, tmp_path_factory):
+    """The example, running."""
+    folder = tmp_path_factory.mktemp("example") / "detector"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".ronda", "data"))
+    try:
+        ronda("up", folder, "--detach")
+        yield Running(folder, ronda.exports(folder), ronda)
+    finally:
+        ronda("down", folder, code=None)
+
+
+@pytest.fixture(scope="module")
+def detector(running):
+    """The same as scans see it."""
+    connected = connect(running.exports)
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def ask(running):
+    return simulators_of(running.folder)
+
+
+@pytest.fixture
+def home(detector):
+    """The powder is in the beam, and so it is afterwards."""
+    detector["fsh"].open()
+    yield
+    detector["samy"].move(18.0)
+    detector["rot"].move(0.0)
+
+
+def take(scans, npoints=40, **options):
+    return scans.fscan("rot", 0, 0.05, npoints, 0.02, "det", "i0", **options)
+
+
+def tomogram(scans, **options):
+    return scans.fulltomo("rot", 6, 12, 0.06, "det", "i0", **FIELDS, **options)
+
+
+def test_each_frame_belongs_to_its_point(detector, home):
+    told = []
+    detector.tell = told.append
+    scan = take(Scans(detector))
+    assert told == ["fscan: hardware triggers of rot bound the points, at the trigger of det and at the gate of ct1"]
+    assert scan.state == "COMPLETED"
+    for name in ("det", "ct1"):
+        assert [scan[f"{name}_{what}"].tolist() for what in ("emitted", "received", "recorded")] == [[46]] * 3
+        assert [scan[f"{name}_{what}"].tolist() for what in ("missing", "late", "extra")] == [[0]] * 3
+    assert scan.remarks == []
+    assert scan["valid"].all()
+    assert scan["det_valid"].all()
+    assert scan["rot_start"] == pytest.approx(0.05 * np.arange(40), abs=1e-3)
+    with h5py.File(scan.wait_for_file(60).path) as file:
+        entry = file[f"{scan.number}.1"]
+        frames = entry["instrument/det/data"]
+        assert frames.shape == (40, 1062, 1028)
+        for index in (0, 17, 39):  # the numbers are those of the same frame
+            region = frames[index, 430:630, 730:790]
+            assert entry["measurement/det_ring_sum"][index] == region.sum(dtype=np.int64)
+            assert entry["measurement/det_ring_max"][index] == region.max()
+        assert entry["instrument/det/count_time"][()] == pytest.approx(0.99 * 0.02 - 1e-7)
+
+
+def test_what_goes_astray_marks_only_the_points_concerned(detector, home, ask):
+    npoints, dropped, delayed = 60, set(), set()
+    for _ in range(5):  # chance, or a slow machine, may let none go astray
+        before = ask(do="triggers", line="motion:4")
+        scan = Scans(detector).fscan("rot", 0, 0.05, npoints, 0.02, "det", "i0", run=False)
+        disturbing = when(
+            lambda scan=scan: (
+                scan.state in State.ENDED or (scan.stream is not None and scan.stream.extent("rot_triggers").length > 5)
+            ),
+            lambda: ask(do="triggers", line="motion:4", dropped=0.1, doubled=0.1, delayed=0.1, by=0.004),
+        )
+        try:
+            scan.run()
+        finally:
+            disturbing.join(60)
+            ask(do="triggers", line="motion:4", dropped=0.0)
+        after = ask(do="triggers", line="motion:4")
+        dropped, doubled, delayed = (
+            {n - before["emitted"] - 5 for n in after[fate] if n not in before[fate]}
+            for fate in ("dropped", "doubled", "delayed")
+        )
+        if any(n < npoints for n in dropped):
+            break
+    # a frame that begins late is still exposed when the next trigger comes; a second pulse finds the detector busy
+    unseen = {n + 1 for n in delayed} - delayed
+    wrong = {n for n in dropped | delayed | unseen if n < npoints}
+    assert wrong
+    assert set(np.flatnonzero(scan["det_valid"] == 0).tolist()) == wrong
+    of_card = {point for n in dropped | delayed for point in (n - 1, n)} | doubled
+    assert set(np.flatnonzero(scan["ct1_valid"] == 0).tolist()) == {n for n in of_card if 0 <= n < npoints}
+    assert scan["det_missing"].tolist() == [len({n for n in dropped | unseen if n <= npoints})]
+    assert scan["det_late"].tolist() == [len(delayed)]
+    assert scan["det_recorded"].tolist() == scan["det_received"].tolist()
+    with h5py.File(scan.wait_for_file(60).path) as file:
+        frames = file[f"{scan.number}.1/instrument/det/data"]
+        blank = {index for index in range(npoints) if frames[index, 0, 0] == BLANK}
+    assert blank == {n for n in dropped | unseen if n < npoints}
+    assert any(remark.startswith("det: ") and "marked in valid" in remark for remark in scan.remarks)
+
+
+def test_frames_that_are_lost_on_their_way_are_told_from_triggers_that_did_not_come(detector, home, ask):
+    for _ in range(5):  # on a slow machine the scan may have ended before they are lost
+        scan = take(Scans(detector), 60, save=False, run=False)
+        losing = when(
+            lambda scan=scan: (
+                scan.state in State.ENDED or (scan.stream is not None and scan.stream.extent("det").length > 5)
+            ),
+            lambda: ask(do="fault", instrument="eiger", axis=3, fault="lost"),
+        )
+        try:
+            scan.run()
+        finally:
+            losing.join(60)
+            ask(do="fault", instrument="eiger", axis=0, fault="lost")
+        lost = np.flatnonzero(scan["det_valid"] == 0).tolist()
+        if len(lost) == 3:
+            break
+    assert lost == [lost[0], lost[0] + 1, lost[0] + 2]
+    assert (scan["det_received"][0], scan["det_recorded"][0], scan["det_missing"][0]) == (66, 63, 3)
+    assert np.flatnonzero(scan["valid"] == 0).tolist() == lost
+    assert scan["ct1_valid"].all()
+    assert any("3 of them not recorded" in remark for remark in scan.remarks)
+
+
+def test_a_tomogram_has_its_projections_at_hardware_triggers_and_its_fields_at_rest(detector, home):
+    scan = tomogram(Scans(detector))
+    assert scan.state == "COMPLETED"
+    assert scan["image_key"].tolist() == KEYS
+    assert scan["det_emitted"].tolist() == scan["det_recorded"].tolist() == scan["ct1_recorded"].tolist() == [18]
+    assert scan["valid"].all()
+    assert scan["rot"][4:16] == pytest.approx(0.25 + 0.5 * np.arange(12), abs=1e-3)
+    assert scan["samy"] == pytest.approx([*[18] * 2, *[13] * 2, *[18] * 12, 13], abs=1e-3)
+    assert (np.diff(scan["elapsed_time"]) > 0).all()
+    file = Path(scan.wait_for_file(60).path)
+    entry_name = f"/{scan.number}.1"
+    with h5py.File(file) as opened:
+        sums = opened[f"{entry_name}/instrument/detector/data"][:].sum(axis=(1, 2), dtype=np.int64)
+        assert opened[f"{entry_name}/instrument/detector/count_time"][:] == pytest.approx(0.99 * 0.06 - 1e-7)
+    flat, projections = sums[2:4].mean(), sums[4:16]
+    assert sums[:2].max() < 0.01 * flat
+    assert projections.min() > 1.5 * flat  # rings come in addition
+    assert sums[16] == pytest.approx(flat, rel=0.05)
+    said = subprocess.run(
+        [Path(sys.executable).parent / "nxvalidate", "-p", entry_name, "-a", "NXtomo", file],
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert re.search(r"Total number of errors: (\d+)", said)[1] == "0", said
+
+
+def test_what_the_detector_cannot_do_is_said_before_anything_moves(detector, home):
+    scans, before = Scans(detector), detector["rot"].position
+    with pytest.raises(OutOfRange, match=r"det: cannot take a frame each 0\.001 s at triggers, it takes 510 frames/s"):
+        scans.fscan("rot", 0, 0.01, 10, 0.001, "det", save=False)
+    with pytest.raises(NotAllowed, match=r"frames of det longer than 0\.25 s need no hardware triggers"):
+        scans.fscan("rot", 0, 0.01, 10, 0.5, "det", triggers="hardware", save=False)
+    assert detector["rot"].position == before
+
+
+ACTIONS = {
+    "stop": (lambda scan: scan.stop("somebody"), State.ABORTED),
+    "Ctrl-C": (interrupt, State.ABORTED),
+}
+
+
+def expect_in_order(detector, scan, wait_for):
+    lengths = {
+        len(scan[name]) for name in ("i0", "det_ring_sum", "det_valid", "ct1_valid", "valid", "rot", "image_key")
+    }
+    assert len(lengths) == 1
+    valid = scan["valid"] != 0
+    for name in ("i0", "det_ring_sum", "rot", "rot_start", "samy"):
+        assert np.isfinite(scan[name][valid]).all()
+    for name in ("rot", "samy", "det", "ct1"):
+        wait_for(lambda name=name: detector[name].state == "ON", 60, f"{name} is at rest")
+    assert detector["samy"].position == pytest.approx(18.0, abs=1e-3)
+    assert detector["fsh"].state == "OPEN"
+    following = take(Scans(detector), 5, save=False)
+    assert (following.state, following["valid"].all()) == (State.COMPLETED, True)
+    return lengths.pop()
+
+
+@pytest.mark.parametrize("what", ACTIONS)
+def test_at_a_random_moment_a_tomogram_ends_in_order_and_the_next_scan_works(detector, home, what, wait_for):
+    draw = random.Random(f"{os.environ.get('RONDA_SEED', '1')} {what}")
+    action, expected = ACTIONS[what]
+    index, delay = draw.randrange(len(KEYS) - 1), draw.uniform(0.0, 0.3)
+    print(f"{what} {delay:.3f} s after point {index}")
+    once = Once(index, delay, action, beside=action is not interrupt)
+    scans = Scans(detector, observers=[once])
+    with contextlib.suppress(RondaError, KeyboardInterrupt):
+        tomogram(scans, save=False)
+    if once.later is not None:
+        once.later.join()
+    scan = scans.last
+    length = expect_in_order(detector, scan, wait_for)
+    assert length > index
+    assert scan.state == expected or (length == len(KEYS) and scan.state == State.COMPLETED)
+
+
+def test_a_detector_whose_server_is_killed_makes_the_scan_fail_and_is_there_for_the_next(
+    detector, running, home, wait_for
+):
+    draw = random.Random(f"{os.environ.get('RONDA_SEED', '1')} kill")
+    index = draw.randrange(len(KEYS) - 1)
+    pid = int(running.servers()["detector"]["pid"])
+    killed = threading.Event()
+
+    def kill(scan):
+        killed.set()
+        os.kill(pid, signal.SIGKILL)
+
+    scans = Scans(detector, observers=[Once(index, 0.0, kill, beside=True)])
+    with contextlib.suppress(RondaError):
+        tomogram(scans, save=False)
+    wait_for(killed.is_set, 60, "the server was killed")
+    scan = scans.last
+    assert scan.state == State.FAILED or len(scan["rot"]) == len(KEYS)
+
+    def reached():
+        with contextlib.suppress(RondaError):
+            return int(running.servers()["detector"]["pid"]) not in (0, pid) and detector["det"].state == "ON"
+
+    wait_for(reached, 120, "the detector is there again")
+    assert len({len(scan[name]) for name in ("i0", "det_valid", "valid", "rot", "image_key")}) == 1
+    assert detector["samy"].position == pytest.approx(18.0, abs=1e-3)
+    following = take(Scans(detector), 5, save=False)
+    assert (following.state, following["valid"].all()) == (State.COMPLETED, True)
