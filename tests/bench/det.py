@@ -95,12 +95,13 @@ with Stream.connect(url) as stream, stream.frame_store() as store:
         if not found:
             time.sleep(0.001)
             continue
-        begun = begun or time.time()
+        if not begun:
+            begun, used = time.time(), time.process_time()
         assert found[0].number == publisher.index
         times = [one.time for one in found]
         publisher.publish_block({"image": [one.frame for one in found], "number": [one.number for one in found]}, times=times)
     publisher.seal()
-    print(begun, flush=True)
+    print(begun, time.process_time() - used, flush=True)
     sys.stdin.read()
 """
 
@@ -211,10 +212,15 @@ def measure_stream(root: Path, count: int, rounds: int) -> None:
                 )
                 bare.append(count / float(done.stdout))
                 (root / "bare").unlink()
-                ours.append(_ours(stream, url, _series(sender, 2 * series + 1), 2 * series + 1, count))
+                used = spent(writer.pid)
+                reached, device = _ours(stream, url, _series(sender, 2 * series + 1), 2 * series + 1, count)
+                ours.append(reached)
+                used = spent(writer.pid) - used
             stream.sweep_frames()
         figure(f"stream: bare receiver that writes messages of {chunk / 1e3:.0f} kB", max(bare), "frames/s", "none")
         figure("  ours, from the socket to the closed file", max(ours), "frames/s", "none")
+        figure("  processor time of the last round: device", 1e3 * device / count, "ms/frame", "none")
+        figure("  the same of the writer", 1e3 * used / count, "ms/frame", "none")
         figure("  ours / bare", max(ours) / max(bare), "", "0.7")
     finally:
         for process in (sender, writer, redis):
@@ -229,19 +235,20 @@ def _series(sender: subprocess.Popen, number: int) -> str:
     return sender.stdout.readline().strip()
 
 
-def _ours(stream: Stream, url: str, port: str, series: int, count: int) -> float:
+def _ours(stream: Stream, url: str, port: str, series: int, count: int) -> tuple[float, float]:
+    """Frames/s until all are safe in the file, and processor time of the device in s."""
     channels = [Channel("image", "<u2", SHAPE, storage="reference"), Channel("number", "<i8")]
     scan = stream.open_scan(Description("bench()", [Device("det", channels)], ("writer",)))
     scan.set_state("RUNNING")
     command = [sys.executable, "-c", OURS, url, scan.identifier, port, str(series), str(count)]
     device = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    begun = float(device.stdout.readline())
+    begun, device_used = map(float, device.stdout.readline().split())
     while scan.acknowledged("writer").get("det", 0) < count:  # flushed
         time.sleep(0.005)
     took = time.time() - begun
     scan.set_state("COMPLETED")
     device.communicate("")
-    return count / took
+    return count / took, device_used
 
 
 def main() -> None:
