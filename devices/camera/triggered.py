@@ -72,8 +72,8 @@ class FramesParticipation(GatedParticipation):
         super()._take_lines(until)
 
     def _matching_of_line(self) -> Matching:
-        columns = len(self._numbers) + 1
-        return Matching(columns, TOLERANCE * self.order.exposure, after=self._late(), before=self._before, each=True)
+        columns, tolerance = len(self._numbers) + 1, TOLERANCE * self.order.exposure
+        return Matching(columns, tolerance, self._jitter, after=self._late(), before=self._before, each=True)
 
     def _all_came(self, matching: Matching, since: float) -> bool:
         patient = min(since, time.monotonic() - self._heard) < self._own.exposure + ON_ITS_WAY
