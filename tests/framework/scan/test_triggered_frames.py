@@ -77,9 +77,9 @@ def tomogram(scans, **options):
     return scans.fulltomo("rot", 6, 12, 0.06, "det", "i0", **FIELDS, **options)
 
 
-def test_each_frame_belongs_to_its_point(detector, home):
+def test_each_frame_belongs_to_its_point(detector, home, monkeypatch):
     told = []
-    detector.tell = told.append
+    monkeypatch.setattr(detector, "tell", told.append)
     scan = take(Scans(detector))
     assert told == ["fscan: hardware triggers of rot bound the points, at the trigger of det and at the gate of ct1"]
     assert scan.state == "COMPLETED"
