@@ -40,6 +40,8 @@ def running(ronda, tmp_path_factory):
     """The example, running."""
     folder = tmp_path_factory.mktemp("example") / "detector"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".ronda", "data"))
+    file = folder / "beamline.yml"
+    file.write_text(file.read_text().replace("frame_memory: 512", "frame_memory: 64"))  # it is taken when a scan begins
     try:
         ronda("up", folder, "--detach")
         yield Running(folder, ronda.exports(folder), ronda)
