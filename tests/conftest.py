@@ -145,10 +145,12 @@ class Beamline:
         return self.ronda.servers(self.folder)
 
     def device(self, name: str) -> Any:
-        """A plain PyTango proxy, given only what `ronda env` says."""
+        """A plain PyTango proxy, given only what `ronda env` says; it waits longer than 3 s: the machine is shared."""
         import tango
 
-        return tango.DeviceProxy(f"tango://{self.exports['TANGO_HOST']}/{name}")
+        proxy = tango.DeviceProxy(f"tango://{self.exports['TANGO_HOST']}/{name}")
+        proxy.set_timeout_millis(60_000)
+        return proxy
 
     def marked(self) -> list[str]:
         """Names of all its processes that are alive, each as often as it is there, not what is only being forked."""

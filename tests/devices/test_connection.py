@@ -72,7 +72,7 @@ def test_a_silent_instrument_times_out_with_limit_and_question(instrument, open_
     begun = time.monotonic()
     with pytest.raises(TimedOut, match=r"mc1 at 127\.0\.0\.1:\d+ did not answer 'STATUS\? 1' within 0\.3 s"):
         connection.query("STATUS? 1")
-    assert 0.25 < time.monotonic() - begun < 30
+    assert 0.25 < time.monotonic() - begun < 150
 
 
 def test_half_a_line_times_out_and_shows_what_came(instrument, open_to):
@@ -86,7 +86,7 @@ def test_bytes_that_dribble_do_not_extend_the_limit(instrument, open_to):
     connection = open_to(source, timeout=0.4)
 
     def dribble(_: str) -> None:
-        for _ in range(1000):
+        for _ in range(10_000):
             try:
                 source._open[0].sendall(b"x")
             except OSError:
@@ -97,7 +97,7 @@ def test_bytes_that_dribble_do_not_extend_the_limit(instrument, open_to):
     begun = time.monotonic()
     with pytest.raises(TimedOut, match=r"within 0\.4 s"):
         connection.query("STATUS?")
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 150
 
 
 def test_a_closed_connection_is_said(instrument, open_to):

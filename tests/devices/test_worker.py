@@ -138,7 +138,7 @@ def test_closing_does_not_wait_for_a_call_that_hangs(blocked):
     waiting = worker.submit(lambda: None)
     begun = time.monotonic()
     assert not worker.close(0.1)
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 150
     assert waiting.cancelled()
     release.set()
     assert worker.close(60.0)

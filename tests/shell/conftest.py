@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,12 +55,10 @@ class Typist:
         self.send(*lines)
         return self.wait_for_prompt()
 
-    def press_ctrl_c(self) -> float:
-        """Press Ctrl-C; returns how many seconds it takes until the next prompt."""
-        pressed = time.monotonic()
+    def press_ctrl_c(self) -> None:
+        """Press Ctrl-C and wait for the next prompt."""
         self.terminal.sendintr()
         self.wait_for_prompt()
-        return time.monotonic() - pressed
 
     def leave(self) -> int | None:
         """Press Ctrl-D; returns the exit code."""

@@ -19,9 +19,11 @@ def typist(demo: Any, seat: Callable[..., Any]) -> Any:
 def samz(demo: Any, wait_for: Callable[..., Any]) -> Iterator[Any]:
     """An axis that stands at 0, before and afterwards."""
     axis = demo.device("samz")
+    velocity = axis.Velocity
 
     def back() -> None:
         wait_for(lambda: axis.State().name == "ON", 150, "samz to stand")
+        axis.Velocity = velocity
         axis.Position = 0.0
         wait_for(lambda: axis.State().name == "ON" and abs(axis.Position) < 0.01, 150, "samz at 0")
 
@@ -52,6 +54,7 @@ def test_arrow_keys_move_by_the_step_which_plus_changes(typist: Any, samz: Any, 
 
 
 def test_ctrl_c_stops_the_axis_and_leaves(typist: Any, samz: Any, wait_for: Callable[..., Any]) -> None:
+    samz.Velocity = 0.1  # slower than any machine
     typist.send("tweak samz 10")
     typist.wait_for("q leaves")
     typist.terminal.send(RIGHT)
@@ -111,8 +114,9 @@ def test_what_runs_beside_goes_on_while_a_question_waits(typist: Any) -> None:
 def test_a_block_with_cleanup_brings_the_axis_back_after_ctrl_c(
     typist: Any, samz: Any, wait_for: Callable[..., Any]
 ) -> None:
+    samz.Velocity = 0.1
     typist.send("with cleanup(samz, restore_list=(axis.POS,)):", "mv(samz, 9)", "")
-    wait_for(lambda: samz.Position > 0.5, 150, "samz on its way")
+    wait_for(lambda: samz.Position > 0.05, 150, "samz on its way")
     typist.terminal.sendintr()
     typist.wait_for_prompt()
 

@@ -92,7 +92,7 @@ def test_what_a_command_prints_goes_to_its_program_without_escapes(door: Door) -
 
 
 def test_a_command_is_aborted_and_what_it_moved_stands(door: Door, samz: Any, wait_for: Any) -> None:
-    samz.Velocity = 0.1
+    samz.Velocity = 0.02
     job = door.submit("mv", Name("samz"), 9)
     wait_for(lambda: samz.State().name == "MOVING", 150, "samz moves")
     job.abort()
@@ -296,7 +296,7 @@ def test_what_a_door_began_stops_with_the_shell_and_what_waits_does_not_begin(
 ) -> None:
     shell = seat(demo.folder, options=["--door"])
     there = next(one for one in places() if one.process in children(shell.terminal.pid))
-    samz.Velocity = 0.1
+    samz.Velocity = 0.02
     with Door.open(str(there.process)) as door:
         door.submit("mv", Name("samz"), 9)
         for _ in range(3):

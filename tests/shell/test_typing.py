@@ -37,6 +37,18 @@ def home(demo: Any, wait_for: Callable[..., Any]) -> Iterator[None]:
         wait_for(lambda name=name: demo.device(name).State().name == "ON", 150, f"{name} back at 0")
 
 
+@pytest.fixture
+def slow(demo: Any, home: None, wait_for: Callable[..., Any]) -> Iterator[None]:
+    """samx and samy may be made slower than any test waits."""
+    before = {name: demo.device(name).Velocity for name in ("samx", "samy")}
+    yield
+    for name, velocity in before.items():
+        axis = demo.device(name)
+        axis.Stop()
+        wait_for(lambda axis=axis: axis.State().name == "ON", 150, f"{name} to stand")
+        axis.Velocity = velocity
+
+
 def test_the_first_screen_says_where_one_is(demo: Any, seat: Callable[..., Any]) -> None:
     typist = seat(demo.folder)
 
@@ -90,7 +102,8 @@ def test_small_steps_add_up(typist: Any, demo: Any, home: None) -> None:
     assert demo.device("samx").Target == pytest.approx(0.3)
 
 
-def test_umv_shows_position_target_and_time_left(typist: Any, home: None) -> None:
+def test_umv_shows_position_target_and_time_left(typist: Any, demo: Any, slow: None) -> None:
+    demo.device("samx").Velocity = 0.5
     typist.send("umv(samx, 2)")
     typist.wait_for(r"→ 2\.0000 mm +\d+\.\d s left")
 
@@ -106,24 +119,23 @@ def test_nothing_moves_if_one_target_is_outside_the_limits(typist: Any, demo: An
 
 
 @pytest.mark.parametrize("verb", ["mv", "umv"])
-def test_ctrl_c_stops_a_move_and_says_where(verb: str, typist: Any, demo: Any, home: None) -> None:
+def test_ctrl_c_stops_a_move_and_says_where(verb: str, typist: Any, demo: Any, slow: None) -> None:
     samx = demo.device("samx")
+    samx.Velocity = demo.device("samy").Velocity = 0.1
     typist.send(f"{verb}(samx, 9, samy, 8)")
     _wait_until_moving(samx)
-    seconds = typist.press_ctrl_c()
+    typist.press_ctrl_c()
 
-    assert seconds < 30
     assert samx.State().name == demo.device("samy").State().name == "ON"
     assert f"interrupted; samx stopped at {samx.Position:.4f} mm; samy stopped at" in typist.seen
     assert samx.Position < 9
 
 
 def test_ctrl_c_ends_a_scan_in_order(typist: Any, demo: Any, home: None) -> None:
-    typist.send("ascan(samy, 0, 8, 8, 0.2, diode)")
-    typist.wait_for(r"2 +2\.0000 ")
-    seconds = typist.press_ctrl_c()
+    typist.send("ascan(samy, 0, 8, 160, 0.2, diode)")
+    typist.wait_for(r"2 +0\.1000 ")
+    typist.press_ctrl_c()
 
-    assert seconds < 30
     assert "ABORTED after" in typist.seen
     assert "saved: " in typist.seen
     assert demo.device("samy").State().name == demo.device("ct1").State().name == "ON"
@@ -140,16 +152,6 @@ def slow_return():
     scan.add_preset(Slow())
     scan.run()
 """
-
-
-@pytest.fixture
-def slow(demo: Any, home: None) -> Iterator[None]:
-    """samx may be made slower than any test waits."""
-    samx = demo.device("samx")
-    before = samx.Velocity
-    yield
-    samx.Stop()
-    samx.Velocity = before
 
 
 def test_the_second_ctrl_c_stops_the_way_back(typist: Any, demo: Any, slow: None, tmp_path: Path) -> None:
@@ -194,7 +196,8 @@ def test_the_third_ctrl_c_comes_back_at_once_and_says_what_is_left(
     assert "samx stopped at" in typist.enter("stop(samx)")
 
 
-def test_what_a_script_moves_without_waiting_is_stopped_too(typist: Any, demo: Any, home: None) -> None:
+def test_what_a_script_moves_without_waiting_is_stopped_too(typist: Any, demo: Any, slow: None) -> None:
+    demo.device("samx").Velocity = 0.1
     import_time = "import time; "
     typist.send(f"{import_time}move(samx, 9, wait=False); print('be' + 'gun'); time.sleep(300)")
     typist.wait_for("begun")
@@ -228,12 +231,12 @@ def test_what_is_typed_while_a_scan_runs_stands_at_the_next_prompt(typist: Any, 
     assert "'ahead pp'" in typist.wait_for_prompt()
 
 
-@pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(60)"])
+@pytest.mark.parametrize("code", ["while True: pass", "import time; time.sleep(300)"])
 def test_ctrl_c_ends_any_command(code: str, typist: Any) -> None:
     typist.send(f"exec(\"print('be' + 'gun')\\n{code}\")")
     typist.wait_for("begun")
 
-    assert typist.press_ctrl_c() < 30
+    typist.press_ctrl_c()
     assert "2" in typist.enter("1 + 1")
 
 

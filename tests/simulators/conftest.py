@@ -17,7 +17,7 @@ import pytest
 from ronda.simulators.physics.clock import Clock
 from ronda.simulators.physics.world import World
 
-DEADLINE = 20.0
+DEADLINE = 120.0
 """Longest wait for anything that should happen at once, in s."""
 
 

@@ -153,8 +153,9 @@ def test_one_that_is_too_fast_is_limited_and_named(log, rig, new_pusher):
     had(proxy, 1)
     pusher.proxy.Run(300.0)
     wait_until(lambda: list(proxy.TooFast) == [f"{pusher.name}/serial0"], "it is named")
-    values = [one for one in stored(folder) if one.attribute == f"{pusher.name}/serial0" and one.kind == "value"]
-    assert len(values) < len(pusher.pushed()) / 10
+    wait_until(
+        lambda: len(values_of(folder, f"{pusher.name}/serial0")) < len(pusher.pushed()) / 30, "most are left out"
+    )
 
 
 def test_a_device_that_comes_later_is_followed(log, rig, new_pusher):
@@ -164,8 +165,12 @@ def test_a_device_that_comes_later_is_followed(log, rig, new_pusher):
     had(proxy, 1)
     plain = f"{pusher.name}/plain"
     wait_for_event(folder, "it is known", lambda one: one.attribute == plain and one.value == 1.0)
-    pusher.proxy.PushPlain(7.5)
-    wait_for_event(folder, "its events come", lambda one: one.attribute == plain and one.value == 7.5)
+
+    def pushed() -> bool:  # a first event may come before the subscription hears
+        pusher.proxy.PushPlain(7.5)
+        return 7.5 in values_of(folder, plain)
+
+    wait_until(pushed, "its events come")
 
 
 def test_settings_are_kept_when_they_change(log, rig, new_pusher):

@@ -84,7 +84,7 @@ def test_samples_that_are_not_saved_in_time_are_told_and_keep_the_next_scan_wait
         DigitiserDevice._begin_flow(adc, [], None)
     assert adc._driver.starts == 0
     recorder.go.set()
-    wait_for(lambda: not adc._former.running, 30, "they are saved")
+    wait_for(lambda: not adc._former.running, 150, "they are saved")
     DigitiserDevice._begin_flow(adc, [], None)
     assert adc._driver.starts == 1
     DigitiserDevice._end_flow(adc)
@@ -93,7 +93,7 @@ def test_samples_that_are_not_saved_in_time_are_told_and_keep_the_next_scan_wait
 def test_why_the_last_samples_were_not_saved_is_told(sampling: Any) -> None:
     adc = sampling(recorder := Held(HardwareFault("adc: nobody saves them")))
     recorder.go.set()
-    adc._flow._thread.join(30)
+    adc._flow._thread.join(150)
     with pytest.raises(HardwareFault, match="nobody saves them"):
         DigitiserDevice._end_flow(adc)
 

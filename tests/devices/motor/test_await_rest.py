@@ -54,6 +54,7 @@ def test_a_call_never_waits_for_longer_than_clients_do(motors, go, stands):
 def test_others_are_served_and_may_stop_the_axis_meanwhile(motors, go):
     samx = motors.samx
     go(samx, 0.0)
+    samx.Velocity = 0.05  # three minutes
     samx.Position = 9.0
     ended = []
 
@@ -68,6 +69,7 @@ def test_others_are_served_and_may_stop_the_axis_meanwhile(motors, go):
     waiting.start()
     assert samx.state() == tango.DevState.MOVING
     samx.Stop()
-    waiting.join(60)
+    waiting.join(150)
+    samx.Velocity = 2.0
     assert ended == [samx.Position]
     assert ended[0] < 9.0

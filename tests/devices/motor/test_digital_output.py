@@ -68,10 +68,15 @@ def test_it_goes_in_and_out_and_is_moving_until_its_switch_is_reached(bench: Ben
     assert (bench.arm.Position, bench.io.Arm, bench.io.ArmOut) == (0.0, False, True)
 
 
-def test_without_switches_it_has_arrived_after_its_travel_time(bench: Bench, stands: Any) -> None:
+def test_without_switches_it_has_arrived_after_its_travel_time(
+    bench: Bench, stands: Any, listen: Any, wait_for: Any
+) -> None:
+    states = listen(bench.foil, "State")
+    states.clear()
     bench.foil.Position = 1
-    assert bench.foil.state() == tango.DevState.MOVING
     stands(bench.foil)
+    wait_for(lambda: tango.DevState.ON in states.of("State"), 150, "it is told")
+    assert states.of("State") == [tango.DevState.MOVING, tango.DevState.ON]
     assert (bench.foil.Position, bench.io.Foil) == (1.0, True)
     bench.foil.Position = 0
     stands(bench.foil)

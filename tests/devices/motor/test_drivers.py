@@ -74,7 +74,7 @@ class Bench:
     def wait(self, *channels: Channel) -> None:
         """Wait until axes stand."""
         asked = channels or self.make.channels
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while any(reading.moving for reading in self.driver.read(asked).values()):
             assert time.monotonic() < deadline
             time.sleep(0.005)

@@ -29,7 +29,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def stream(redis_url: str) -> Iterator[Stream]:
-    with Stream.connect(redis_url, wait=10.0) as made:
+    with Stream.connect(redis_url, wait=60.0) as made:
         yield made
 
 

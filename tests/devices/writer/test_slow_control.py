@@ -120,7 +120,7 @@ def adding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Any) -> An
         made.append(one)
         one.closed(Progress("abc", 7, str(scan)))
         one.start()
-        wait_for(slow_file(scan).exists, 60, "it is added")
+        wait_for(slow_file(scan).exists, 150, "it is added")
         with h5py.File(slow_file(scan)) as file:
             group = file["7.slow/slow_control"]
             found: dict[str, Any] = {"message": group["message"].asstr()[()], "begin": begin.timestamp()}

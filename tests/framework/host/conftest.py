@@ -121,7 +121,7 @@ class Stage:
             "server",
             needs or [],
             RestartParameters.model_validate({"backoff": 0.1, **(restart or {})}),
-            **{"start_timeout": 10.0, "stop_timeout": 5.0, **(plan or {})},
+            **{"start_timeout": 60.0, "stop_timeout": 5.0, **(plan or {})},
         )
         status = ProcessStatus(name, "server", "local")
         process = Managed(made, status, self.folder, self.folder / "logs")
@@ -129,7 +129,7 @@ class Stage:
         process.want(True)
         return process
 
-    def until(self, condition: Callable[[], Any], seconds: float = 10.0) -> None:
+    def until(self, condition: Callable[[], Any], seconds: float = 150.0) -> None:
         """Supervise until the condition holds; the supervisor is woken often, so that no test waits for its clock."""
         deadline = time.monotonic() + seconds
         done = threading.Event()
@@ -147,7 +147,7 @@ class Stage:
             waker.join()
         assert condition(), {name: process.status for name, process in self.supervisor.processes.items()}
 
-    def until_state(self, process: Managed, state: State, seconds: float = 10.0) -> None:
+    def until_state(self, process: Managed, state: State, seconds: float = 150.0) -> None:
         """Supervise until a process is in a state."""
         self.until(lambda: process.status.state == state, seconds)
 

@@ -78,11 +78,11 @@ def test_services_and_a_keeper_that_are_halted_are_found_and_come_back(running: 
     wait_for(running.all_run, BACK, "everything runs again")
     for name in CHILDREN:
         assert re.fullmatch(
-            rf"started again after: process {before[name].pid} was halted \(SIGSTOP\) for \d s",
+            rf"started again after: process {before[name].pid} was halted \(SIGSTOP\) for \d+ s",
             running.status()[name].note,
         )
     gone = f"the keeper (process {before['keeper'].pid}) was gone, a new one started"
-    assert running.status()["agent"].note == gone
+    wait_for(lambda: running.status()["agent"].note == gone, BACK, "it is told")
 
 
 @pytest.mark.usefixtures("never_twice")
@@ -110,12 +110,12 @@ def test_an_agent_that_is_killed_comes_back_to_what_runs_and_ends_what_should_no
     before = running.identities()
     log = running.state / "logs" / "strangers.log"
     strangers = [
-        start(Launch(name, ["sleep", "60"], {}, reports=False), running.state, log).identity
+        start(Launch(name, ["sleep", "600"], {}, reports=False), running.state, log).identity
         for name in ("redis", "a-server-of-before")
     ]
     # a process whose own child is left over when it dies
     parent = start(
-        Launch("simulators", ["sh", "-c", "sleep 60 & exec sleep 61"], {}, reports=False), running.state, log
+        Launch("simulators", ["sh", "-c", "sleep 600 & exec sleep 601"], {}, reports=False), running.state, log
     )
     wait_for(lambda: len(list(marked(running.state))) == len(ALL) + 4, 150, "all are there")
     before["agent"].signal(signal.SIGKILL)

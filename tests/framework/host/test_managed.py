@@ -241,7 +241,7 @@ def test_a_halted_process_is_found_and_started_again(
     process.identity.signal(signal.SIGSTOP)
     stage.until(lambda: process.status.restarts == 1)
     stage.until_state(process, State.RUNNING)
-    assert re.fullmatch(r"process N was halted \(SIGSTOP\) for \d s", story(process)[1])
+    assert re.fullmatch(r"process N was halted \(SIGSTOP\) for \d+ s", story(process)[1])
     assert stage.journal() == ["start motors", "start motors"]
     assert len(stage.alive("motors")) == 1
 
@@ -290,7 +290,7 @@ def test_a_process_that_does_not_answer_is_found_and_started_again(
     stage.until_state(process, State.RUNNING)
     stage.until(lambda: process._pulse is not None and process._pulse._answered > 0)
     assert not first.alive()
-    assert re.fullmatch(r"process N did not answer for \d s \(timed out\)", story(process)[1])
+    assert re.fullmatch(r"process N did not answer for \d+ s \(timed out\)", story(process)[1])
     assert stage.journal() == ["start motors", "start motors"]
 
 

@@ -91,23 +91,23 @@ def test_what_others_still_need_is_kept_alive_while_they_end(stage: Stage) -> No
 
 def test_what_does_not_end_in_the_time_of_all_is_killed(stage: Stage) -> None:
     for name in ("motors", "counters"):
-        stage.add(name, stubborn=True, plan={"stop_timeout": 60.0})
+        stage.add(name, stubborn=True, plan={"stop_timeout": 300.0})
     stage.until(stage.supervisor.all_running)
     began = time.monotonic()
     stage.supervisor.stop_all(0.3, [["motors"], ["counters"]])
     stage.until(lambda: not stage.alive("motors") and not stage.alive("counters"))
-    assert time.monotonic() - began < 40  # of 60
+    assert time.monotonic() - began < 200  # of 300
 
 
 def test_starting_processes_end_at_once(stage: Stage) -> None:
     waits_for = stage.folder / "slow"
     waits_for.touch()
-    stage.add("redis", waits_for=str(waits_for), plan={"start_timeout": 60.0})
+    stage.add("redis", waits_for=str(waits_for), plan={"start_timeout": 300.0})
     stage.add("motors", ["redis"])
     stage.until(lambda: stage.journal("start"))
     began = time.monotonic()
-    stage.supervisor.stop_all(60.0, [["motors"], ["redis"]])
-    assert time.monotonic() - began < 40
+    stage.supervisor.stop_all(300.0, [["motors"], ["redis"]])
+    assert time.monotonic() - began < 200
     assert stage.journal() == ["start redis", "end redis"]
 
 
@@ -131,9 +131,9 @@ def test_requests_of_other_threads_are_done_by_the_supervisors_thread(stage: Sta
 
 @pytest.fixture
 def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The supervisor waits for a minute unless something ends its wait."""
-    monkeypatch.setattr(supervisor, "LONGEST_WAIT", 60.0)
-    monkeypatch.setattr(Managed, "next_step", lambda process, now: 60.0)
+    """The supervisor waits for five minutes unless something ends its wait."""
+    monkeypatch.setattr(supervisor, "LONGEST_WAIT", 300.0)
+    monkeypatch.setattr(Managed, "next_step", lambda process, now: 300.0)
 
 
 @pytest.mark.usefixtures("no_clock")
@@ -149,7 +149,7 @@ def test_a_request_ends_the_wait(stage: Stage) -> None:
     asking.start()
     stage.supervisor.run(lambda: bool(done))
     asking.join()
-    assert done[0] - asked[0] < 40
+    assert done[0] - asked[0] < 200
 
 
 def test_the_end_of_a_process_is_seen_at_once(stage: Stage, request: pytest.FixtureRequest) -> None:
@@ -160,7 +160,7 @@ def test_the_end_of_a_process_is_seen_at_once(stage: Stage, request: pytest.Fixt
         process.identity.signal(9)
         began = time.monotonic()
         stage.supervisor.run(lambda process=process: process.identity is None)
-        assert time.monotonic() - began < 40
+        assert time.monotonic() - began < 200
 
 
 def test_what_a_request_changes_is_told(stage: Stage) -> None:

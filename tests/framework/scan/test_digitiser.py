@@ -168,7 +168,7 @@ def test_scans_that_end_at_random_moments_leave_consistent_samples_and_the_next_
             beamline["samy"].move(0.0)
             with contextlib.suppress(RondaError, KeyboardInterrupt):
                 if kind == "step":
-                    scans.loopscan(400, 0.01, "adc", "i0")
+                    scans.loopscan(4000, 0.01, "adc", "i0")
                 else:
                     scans.fscan("samy", 0.0, 0.001, 4000, 0.005, "adc", "i0")
             if act.later is not None:

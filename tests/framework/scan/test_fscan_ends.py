@@ -94,12 +94,12 @@ def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that
     beamline = victim.beamline
     scan = killed(victim, kind, what, index)
 
-    wait_for(lambda: scan.state in State.ENDED, 90, f"the end of the scan ({what}, {index})")
+    wait_for(lambda: scan.state in State.ENDED, 150, f"the end of the scan ({what}, {index})")
     if what == "redis":
         assert scan.state == State.COMPLETED, scan.record()
     elif scan.extent("ct1").length < 2 * POINTS:  # else all was measured before the blow fell
         assert scan.state == State.FAILED
-    wait_for(lambda: closed(beamline, scan), 90, "the file is closed")
+    wait_for(lambda: closed(beamline, scan), 150, "the file is closed")
     with h5py.File(scan.note(CONSUMER)) as file:
         found = {name: data[()] for name, data in file[f"{scan.number}.1/measurement"].items()}
     names = [
@@ -120,5 +120,5 @@ def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that
         with contextlib.suppress(RondaError):
             return Scans(beamline).fscan("samy", 0, 0.01, 10, 0.01, "i0", save=False).state == State.COMPLETED
 
-    wait_for(again, 90, "a scan that works")
+    wait_for(again, 150, "a scan that works")
     assert [beamline[name].state for name in ("samy", "samz")] == ["ON", "ON"]

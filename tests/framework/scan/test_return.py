@@ -27,7 +27,7 @@ def home(beamline):
     samx = beamline["samx"]
     place = samx.setpoint
     yield place
-    samx.wait(30)
+    samx.wait(150)
     samx.move(place)
 
 

@@ -165,7 +165,7 @@ def test_news_tell_of_new_scans_and_states(stream, connect, url, one_channel):
 
 
 def test_news_are_waited_for(stream, one_channel):
-    news = stream.news(timeout=10)
+    news = stream.news(timeout=150)
     timer = threading.Timer(0.1, stream.open_scan, (one_channel(),))
     timer.start()
     assert next(news).state == "PREPARING"

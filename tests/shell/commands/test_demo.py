@@ -44,7 +44,7 @@ def test_an_error_gives_an_exit_code_and_nothing_is_left_running(
 def test_whoever_ends_it_nothing_is_left_running(
     number: int, code: int, ronda_demo: Callable[..., Any], demo_folder: Path
 ) -> None:
-    process = ronda_demo("-c", "print('begun', flush=True)\nimport time; time.sleep(60)")
+    process = ronda_demo("-c", "print('begun', flush=True)\nimport time; time.sleep(300)")
     assert process.stdout.readline() == "begun\n"
 
     process.send_signal(number)
@@ -58,7 +58,7 @@ def test_ending_it_while_it_comes_up_leaves_nothing_either(
     ronda_demo: Callable[..., Any], demo_folder: Path, wait_for: Callable[..., Any]
 ) -> None:
     state = demo_folder / ".ronda" / "local"
-    process = ronda_demo("-c", "print('never')")
+    process = ronda_demo("-c", "import time; time.sleep(300); print('never')")
     wait_for(lambda: "redis" in [name for _, name, _ in marked(state)], 150, "the beginning")
 
     process.send_signal(signal.SIGINT)

@@ -90,7 +90,10 @@ def test_code_chooses_its_exit_code(demo: Any, ronda: Any) -> None:
     ronda("shell", demo.folder, "-c", "exit(7)", code=7)
 
 
-def test_ctrl_c_stops_what_the_code_started_and_gives_130(demo: Any) -> None:
+def test_ctrl_c_stops_what_the_code_started_and_gives_130(demo: Any, wait_for: Any) -> None:
+    samx = demo.device("samx")
+    wait_for(lambda: samx.State().name == "ON", 150, "samx stands")
+    velocity, samx.Velocity = samx.Velocity, 0.1  # slower than any machine
     code = "print('begun', flush=True)\nmv(samx, 9)"
     process = subprocess.Popen(
         [Path(sys.executable).parent / "ronda", "shell", demo.folder, "-c", code],
@@ -100,7 +103,6 @@ def test_ctrl_c_stops_what_the_code_started_and_gives_130(demo: Any) -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
-    samx = demo.device("samx")
     while samx.State().name != "MOVING":
         assert process.poll() is None
 
@@ -110,7 +112,9 @@ def test_ctrl_c_stops_what_the_code_started_and_gives_130(demo: Any) -> None:
     assert process.returncode == 130
     assert printed.startswith("interrupted; samx stopped at ")
     assert samx.State().name == "ON"
+    samx.Velocity = velocity
     samx.Position = 0.0
+    wait_for(lambda: samx.State().name == "ON", 150, "samx at 0")
 
 
 def test_a_script_runs_and_its_errors_say_where(demo: Any, ronda: Any, tmp_path: Path) -> None:

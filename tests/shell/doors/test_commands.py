@@ -15,7 +15,7 @@ from ronda.shell.doors.client import Client
 from ronda.shell.doors.commands import MOST_CLIENTS, CommandDoor
 from ronda.shell.prompt.namespace import Namespace
 
-DEADLINE = 30
+DEADLINE = 120
 
 
 class Unspeakable:

@@ -136,7 +136,7 @@ def test_code_may_end_the_program(interpreter: Interpreter) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["while True: pass", "gevent.sleep(60)", "while True: gevent.sleep(0)", "gevent.event.Event().wait()"]
+    "code", ["while True: pass", "gevent.sleep(300)", "while True: gevent.sleep(0)", "gevent.event.Event().wait()"]
 )
 def test_ctrl_c_reaches_the_command_wherever_it_is(code: str, interpreter: Interpreter, told: Told) -> None:
     import gevent.event
@@ -150,7 +150,7 @@ def test_ctrl_c_reaches_the_command_wherever_it_is(code: str, interpreter: Inter
     finally:
         signal.signal(signal.SIGALRM, before)
 
-    assert time.monotonic() - begun < 30
+    assert time.monotonic() - begun < 150
     assert told == ["interrupted"]
     assert not background.dead, "the interruption hit a greenlet that was none of its business"
     background.kill()

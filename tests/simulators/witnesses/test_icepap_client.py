@@ -26,7 +26,7 @@ def simulators(start: Callable[..., Any], write_file: Callable[..., Any]) -> Any
 
 @pytest.fixture
 def system(simulators: Any) -> Iterator[icepap.IcePAPController]:
-    controller = icepap.IcePAPController("127.0.0.1", simulators.message["ports"]["ice"], timeout=10, auto_axes=True)
+    controller = icepap.IcePAPController("127.0.0.1", simulators.message["ports"]["ice"], timeout=60, auto_axes=True)
     yield controller
     controller.disconnect()
 
@@ -163,7 +163,7 @@ def test_the_client_loads_the_electronic_cam_whose_pulses_arrive_in_both_directi
 ) -> None:
     card = {"type": "counter_card", "channels": {1: "i0"}, "gate": "ice:2"}
     simulators = start(write_file({"ice": {"type": "icepap", "axes": {2: AXIS}}, "card": card}, speed=SPEED))
-    system = icepap.IcePAPController("127.0.0.1", simulators.message["ports"]["ice"], timeout=10)
+    system = icepap.IcePAPController("127.0.0.1", simulators.message["ports"]["ice"], timeout=60)
     axis = system[2]
     try:
         positions = [100.0 * place for place in range(1, 301)]

@@ -18,7 +18,7 @@ def simulators(start: Callable[..., Any], write_file: Callable[..., Any]) -> Any
 
 @pytest.fixture
 def client(simulators: Any) -> Iterator[Model336]:
-    with Model336(ip_address="127.0.0.1", tcp_port=simulators.message["ports"]["ls"], timeout=20) as found:
+    with Model336(ip_address="127.0.0.1", tcp_port=simulators.message["ports"]["ls"], timeout=60) as found:
         yield found
 
 

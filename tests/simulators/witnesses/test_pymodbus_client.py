@@ -17,7 +17,7 @@ def simulators(start: Callable[..., Any], write_file: Callable[..., Any]) -> Any
 
 @pytest.fixture
 def client(simulators: Any) -> Iterator[ModbusTcpClient]:
-    found = ModbusTcpClient("127.0.0.1", port=simulators.message["ports"]["et"], timeout=20, retries=0)
+    found = ModbusTcpClient("127.0.0.1", port=simulators.message["ports"]["et"], timeout=60, retries=0)
     assert found.connect()
     yield found
     found.close()

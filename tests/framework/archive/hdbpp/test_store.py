@@ -88,7 +88,7 @@ def test_a_commit_that_comes_after_its_connection_was_cut_is_not_done_again(faci
         deadline = time.monotonic() + 60
         while facility.sql(query) == [(0,)]:
             assert time.monotonic() < deadline
-    again.join(60)
+    again.join(150)
     former.connection.close()
     assert stored(facility) == list(range(20))
     assert (store.buffered, len(facility.events())) == (0, 20)
