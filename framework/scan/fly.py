@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
 from ronda.framework.clients.axis import Axis
@@ -130,6 +130,7 @@ class ContinuousScans(Maker):
         *,
         slow: Sequence[Axis] = (),
         slow_positions: Sequence[tuple[float, ...]] = (),
+        keywords: Mapping[str, Any],
         **more: Any,
     ) -> OwnScan:
         points = sum(line.npoints for line in lines)
@@ -151,6 +152,7 @@ class ContinuousScans(Maker):
             points=points,
             axes=[*slow, axis],
             continuous=continuous,
+            keywords={**keywords, "triggers": triggers},
             **more,
         )
 

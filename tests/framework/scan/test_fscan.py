@@ -248,6 +248,7 @@ def test_stopped_while_it_publishes_positions_it_doubles_and_shifts_none(beamlin
 
 def test_with_software_triggers_positions_are_those_that_the_axis_tells(scans, home):
     scan = scans.fscan("samy", 0.0, 0.01, 12, 0.05, "i0", triggers="software", save=False)
+    assert scan.plan.command == 'fscan(samy, 0.0, 0.01, 12, 0.05, i0, triggers="software")'
 
     good = scan["valid"] != 0  # those that came late, on a machine that was busy, lie where they lie
     assert scan["samy_start"][good] == pytest.approx(0.01 * np.flatnonzero(good), abs=0.15)
