@@ -70,7 +70,8 @@ class Snapshots:
         """
         logger = loggers(self._beamline)[0]
         told = logger.save_snapshot(name, _names(devices), note, who_we_are(), replace=replace)
-        self._say(f"{name}: {told['settings']} settings of {told['devices']} devices")
+        many = [f"{told[f'{what}s']} {what}{'' if told[f'{what}s'] == 1 else 's'}" for what in ("setting", "device")]
+        self._say(f"{name}: {' of '.join(many)}")
         for device, reason in told["missing"].items():
             self._say(f"{device} is not in it: {reason}")
 
