@@ -18,7 +18,9 @@ from ronda.shell.view.access import Access
 from ronda.shell.view.asked_for import AskedFor
 from ronda.shell.view.axes import Axes
 from ronda.shell.view.devices import Devices
+from ronda.shell.view.file_routes import FileRoutes
 from ronda.shell.view.following import Following
+from ronda.shell.view.listing_routes import ListingRoutes
 from ronda.shell.view.panels import PanelFile
 from ronda.shell.view.pointing import Pointing
 from ronda.shell.view.viewer import Viewer
@@ -47,6 +49,8 @@ def make_app(
     devices: Devices,
     panels: PanelFile,
     asked_for: AskedFor,
+    files: FileRoutes,
+    listing: ListingRoutes,
 ) -> Starlette:
     """The application; it starts and stops what it shows.
 
@@ -75,9 +79,16 @@ def make_app(
             axes.stop()
             asked_for.stop()
             devices.stop()
+            files.close()
+            listing.close()
 
     return Starlette(
-        routes=[WebSocketRoute("/view", view), Mount("/", StaticFiles(directory=PAGE, html=True))],
+        routes=[
+            WebSocketRoute("/view", view),
+            *files.routes(),
+            *listing.routes(),
+            Mount("/", StaticFiles(directory=PAGE, html=True)),
+        ],
         middleware=[Middleware(_Guard, access=access)],
         lifespan=running,
     )

@@ -18,7 +18,10 @@ from ronda.shell.view.app import make_app
 from ronda.shell.view.asked_for import AskedFor
 from ronda.shell.view.axes import Axes
 from ronda.shell.view.devices import Devices
+from ronda.shell.view.file_routes import FileRoutes
+from ronda.shell.view.files import data_folders
 from ronda.shell.view.following import Following
+from ronda.shell.view.listing_routes import ListingRoutes
 from ronda.shell.view.panels import PanelFile
 from ronda.shell.view.pointing import Pointing
 
@@ -85,6 +88,7 @@ def serve(beamline: Beamline, folder: Path, state: Path, place: Place, ready: Ca
         raise NotAllowed("live view: TLS needs both a certificate and its key")
     access = Access(keep_tokens(state), {*LOOPBACK, place.address, *place.names}, open_to_look=place.open_to_look)
     following, axes = Following(beamline.stream), Axes(beamline)
+    files = FileRoutes(access, data_folders(beamline, folder), beamline.stream)
     with _listening(place) as listener:
         bound = replace(place, port=listener.getsockname()[1])
         config = uvicorn.Config(
@@ -96,6 +100,8 @@ def serve(beamline: Beamline, folder: Path, state: Path, place: Place, ready: Ca
                 Devices(beamline),
                 PanelFile(folder),
                 AskedFor(beamline.stream, following.call),
+                files,
+                ListingRoutes(access, beamline.stream),
             ),
             log_config=None,
             access_log=False,

@@ -21,7 +21,7 @@ export default defineConfig({
     emptyOutDir: true,
     chunkSizeWarningLimit: 3000,
     // the same names at each build: the server lets no browser keep an old file
-    rolldownOptions: { output: { entryFileNames: 'view.js', assetFileNames: 'view[extname]' } },
+    rolldownOptions: { output: { entryFileNames: 'view.js', chunkFileNames: '[name].js', assetFileNames: '[name][extname]' } },
   },
   plugins: [{ name: 'digest', closeBundle: () => writeFileSync(join(OUT, 'sources.sha256'), `${digest()}\n`) }],
 });

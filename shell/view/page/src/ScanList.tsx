@@ -2,13 +2,15 @@
 
 import { useState } from 'react';
 import { show } from './connection';
-import { useKnown } from './store';
+import { LogPanel } from './LogPanel';
+import { Picture } from './Picture';
+import { useKnown, type ScanLine } from './store';
 
 export function ScanList() {
   const { scans, shown } = useKnown();
   const [search, setSearch] = useState('');
   const [newest, setNewest] = useState(true);
-  const fitting = scans.filter((scan) => `${scan.number} ${scan.title} ${scan.sample} ${scan.dataset}`.toLowerCase().includes(search.toLowerCase()));
+  const fitting = scans.filter((scan) => `${scan.number} ${scan.title} ${scan.sample} ${scan.dataset} ${scan.user} ${scan.session} ${scan.state}`.toLowerCase().includes(search.toLowerCase()));
   const choose = (scan: string | null) => {
     setNewest(scan === null);
     show(scan ?? 'newest');
@@ -23,11 +25,24 @@ export function ScanList() {
             <button aria-current={scan.scan === shown?.heading.scan} onClick={() => choose(scan.scan)} title={scan.sentence || scan.title}>
               <span className={`state ${scan.state}`} aria-label={scan.state} />
               <b>{scan.number}</b> <span className="title">{scan.title}</span>
+              <Picture scan={scan} />
               <time>{new Date(scan.started * 1000).toLocaleTimeString('en-GB')}</time>
             </button>
+            {scan.scan === shown?.heading.scan && <small>{metadata(scan)}</small>}
           </li>
         ))}
       </ul>
+      <LogPanel />
     </nav>
   );
+}
+
+// What is known of a scan beside its title.
+function metadata({ user, session, sample, dataset, started, ended, points, sentence }: ScanLine): string {
+  const lasted = ended === null ? '' : `${(ended - started).toFixed(1)} s`;
+  const told = { user, session, sample, dataset, points: points ?? '', lasted, why: sentence };
+  return Object.entries(told)
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => `${name} ${value}`)
+    .join(' · ');
 }

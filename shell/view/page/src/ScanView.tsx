@@ -11,6 +11,7 @@ import { csv } from './download';
 import { Downloads } from './Downloads';
 import { Figures, useFigures } from './Figures';
 import type { Pixels } from './Heatmap';
+import { FileButton } from './FileButton';
 import { MapPlot } from './MapPlot';
 import { useOverlaid } from './overlaid';
 import type { Pick } from './pick';
@@ -134,7 +135,7 @@ function next(choice: Choice, name: string): Choice {
 }
 
 function ScanHeading({ shown }: { shown: Shown }) {
-  const { number, title, state, sentence, points, trouble, dataset } = shown.heading;
+  const { scan, number, title, state, sentence, points, trouble, dataset } = shown.heading;
   const done = Math.max(0, ...[...shown.columns.values()].map((column) => column.length));
   return (
     <header>
@@ -144,6 +145,7 @@ function ScanHeading({ shown }: { shown: Shown }) {
         {` ${points === null ? done : `${done} of ${points}`} points ${dataset} `}
         {sentence !== '' && <em>{sentence}</em>}
         {trouble !== '' && <em className="trouble">{trouble}</em>}
+        <FileButton scan={scan} />
       </p>
       {points !== null && <progress value={Math.min(done, points)} max={points} aria-label="points" />}
     </header>

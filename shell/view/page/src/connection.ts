@@ -26,6 +26,11 @@ function token(): string {
   return sessionStorage.getItem(TOKEN) ?? '';
 }
 
+export function bearer(): Record<string, string> {
+  const known = token();
+  return known === '' ? {} : { Authorization: `Bearer ${known}` };
+}
+
 export function ask(order: Order): Promise<Record<string, unknown>> {
   return new Promise((done, failed) => {
     if (socket === null || socket.readyState !== WebSocket.OPEN) {

@@ -11,6 +11,7 @@ export interface ScanLine {
   sentence: string;
   title: string;
   user: string;
+  session: string;
   sample: string;
   dataset: string;
   started: number;
