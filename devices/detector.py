@@ -197,7 +197,8 @@ class DetectorDevice(DetectorKind):
     @command(
         DetectorCommand.DESCRIBE_SCAN,
         dtype_in=str,
-        doc_in="JSON: exposure in s; channels, names in the scan by own name; triggered, whether by hardware",
+        doc_in="JSON: exposure in s; channels, names in the scan by own name; triggered, whether by hardware; line, "
+        "over which an axis sweeps, or null",
         dtype_out=str,
         doc_out="JSON: channels and attributes for the description in the stream, and sources beside it",
     )
@@ -219,7 +220,8 @@ class DetectorDevice(DetectorKind):
         self._require(list(names), list(found))
         channels = [found[own].described(name, names) for own, name in names.items()]
         attributes = {"kind": self.kind, "exposure": exposure, **self.told(exposure, triggered=triggered)}
-        return json.dumps({"channels": channels, "attributes": attributes, "beside": list(self.beside())})
+        beside = list(self.beside(told.get("line")))
+        return json.dumps({"channels": channels, "attributes": attributes, "beside": beside})
 
     # -- scans
 

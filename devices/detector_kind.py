@@ -100,8 +100,12 @@ class DetectorKind(AcquiringDevice):
         """What else the stream shall say of it in a scan."""
         return {}
 
-    def beside(self) -> Sequence[Mapping[str, Any]]:
-        """Sources that it publishes in a scan beside its points, as the stream describes them."""
+    def beside(self, line: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:  # noqa: ARG002 - few care
+        """Sources that it publishes in a scan beside its points, as the stream describes them.
+
+        Args:
+            line: what an axis sweeps over: axis, start and step in its unit, npoints; None in a scan that sweeps none.
+        """
         return ()
 
     def latest(self, measurement: Measurement) -> None:

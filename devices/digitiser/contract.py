@@ -41,6 +41,21 @@ class ChannelParameters(Parameters):
         return self
 
 
+class SpectraParameters(Parameters):
+    """Live spectra: samples binned by a channel that counts an encoder."""
+
+    encoder: str = parameter("Channel of this digitiser that counts the encoder")
+    start: float = parameter("Lower edge of the first bin, in the unit of that channel")
+    stop: float = parameter("Upper edge of the last bin")
+    bins: int = parameter("How many bins of equal width", ge=1, le=100_000)
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if not self.stop > self.start:
+            raise ValueError(f"stop should be above start, which is {self.start:g}, not {self.stop:g}")
+        return self
+
+
 ChannelName = Annotated[str, parameter("Name of a channel", pattern=NAME_PATTERN)]
 
 
@@ -52,6 +67,11 @@ class DigitiserParameters(DetectorParameters):
     )
     sample_rate: float = parameter("Samples of each channel in a second", 100_000.0, unit="1/s", gt=0, setting=True)
     record: bool = parameter("Whether scans save all samples of all channels", True, setting=True)
+    spectra: SpectraParameters | None = parameter(
+        "Spectra of each sweep of an encoder, live in all scans; without it, scans that sweep an axis whose encoder is "
+        "one of the channels have them, in bins of their points",
+        None,
+    )
     block_time: float = parameter("How long the samples of one block in the stream last", 0.1, unit="s", ge=0.01, le=10)
     frame_memory: float = parameter(
         "Shared memory for samples on their way to the file; better four seconds of them", 64, unit="MB", gt=0
@@ -74,6 +94,11 @@ class DigitiserParameters(DetectorParameters):
             if channel.channel in taken:
                 raise ValueError(f"{taken[channel.channel]} and {name} both use channel {channel.channel}")
             taken[channel.channel] = name
+        if self.spectra is not None and self.spectra.encoder not in self.channels:
+            raise ValueError(
+                f"spectra are to be binned by {self.spectra.encoder}, which is none of the channels "
+                f"{', '.join(self.channels)}"
+            )
         return self
 
 

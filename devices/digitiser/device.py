@@ -15,9 +15,11 @@ import tango
 from ronda.devices.acquisition import ScanStream
 from ronda.devices.detector import LATE_LIMIT, DetectorDevice
 from ronda.devices.device import attribute
+from ronda.devices.digitiser import spectra
 from ronda.devices.digitiser.contract import COUNT, FIRST, ChannelParameters, Digitiser
-from ronda.devices.digitiser.flow import Flow
-from ronda.devices.digitiser.recorder import SampleRecorder, block_length, source, source_name
+from ronda.devices.digitiser.flow import Flow, Recorder
+from ronda.devices.digitiser.recorder import source
+from ronda.devices.digitiser.recording import HELD_LIMIT, Recording
 from ronda.devices.digitiser.sums import Sums, Unwrapping
 from ronda.devices.gated import Counted, GatedDevice
 from ronda.devices.measurement import Measurement, OwnChannel
@@ -29,9 +31,6 @@ from ronda.framework.tango.names import AxisAttribute, DigitiserAttribute
 
 LONGEST = 1e5
 """Longest integration time, in s."""
-
-HELD_LIMIT = 3.0
-"""Seconds for which samples wait for those who save them; after that the scan fails rather than to lose any more."""
 
 SOON = 0.2
 """Seconds for which samples that were taken may be on their way, when counts between triggers are asked for."""
@@ -85,7 +84,7 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
 
     def begin(self) -> None:
         """Begin to sample, and to take the samples."""
-        self._begin_flow(list(self.parameters.channels), None)
+        self._begin_flow(list(self.parameters.channels), [])
 
     def fetch(self) -> Sums:
         """Sums over all samples; in the end, which comes at once."""
@@ -131,9 +130,11 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
         found.append(OwnChannel(COUNT, description="samples of the point that were not lost"))
         return found
 
-    def beside(self) -> Sequence[Mapping[str, Any]]:
-        """All samples, if they are to be saved."""
-        return [source(self.label, self.parameters, self._capabilities)] if self.parameters.record else []
+    def beside(self, line: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+        """All samples, if they are to be saved, and spectra of the sweeps, if there is an encoder to bin them by."""
+        found = [source(self.label, self.parameters, self._capabilities)] if self.parameters.record else []
+        bins = spectra.bins_of(self.parameters, line)
+        return found if bins is None else [*found, spectra.source(self.label, self.parameters, bins)]
 
     # -- scans
 
@@ -269,30 +270,14 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
         """Begin to sample for a scan: the channels asked for are summed, and those whose counts go round."""
         parameters = self.parameters
         asked = {str(channel.attributes.get("channel") or channel.name) for channel in channels}
-        scan = self.process.share(ScanStream, "stream").scan(self._joining)
-        recorded = any(device.name == source_name(self.label) for device in scan.description.devices)
-        summed = [name for name, one in parameters.channels.items() if name in asked or (recorded and one.wraps)]
-        if not recorded:
-            self._link.run(self.label, "join a scan", lambda: self._begin_flow(summed, None))
-            return
-        shape = (self._capabilities.channels, block_length(parameters))
-        ring = self.process.share(ScanStream, "stream").ring(
-            source_name(self.label), 2 * shape[0] * shape[1], self.frame_memory()
-        )
-        publisher = scan.publisher(source_name(self.label), wait=HELD_LIMIT, ring=ring)
-        wrapping = {
-            name: (place, parameters.channels[name].scale, parameters.channels[name].offset)
-            for place, name in enumerate(summed)
-            if parameters.channels[name].wraps
-        }
+        stream = self.process.share(ScanStream, "stream")
+        scan = stream.scan(self._joining)
+        recording = Recording(scan, self.label, parameters, self._capabilities)
+        summed = recording.summed(asked)
+        recorders = recording.recorders(summed, lambda name, size: stream.ring(name, size, self.frame_memory()))
+        self._link.run(self.label, "join a scan", lambda: self._begin_flow(summed, recorders))
 
-        def begin() -> None:
-            recorder = SampleRecorder(publisher, self.label, shape, wrapping, parameters.sample_rate)
-            self._begin_flow(summed, recorder)
-
-        self._link.run(self.label, "join a scan", begin)
-
-    def _begin_flow(self, summed: Sequence[str], recorder: SampleRecorder | None) -> None:
+    def _begin_flow(self, summed: Sequence[str], recorders: Sequence[Recorder]) -> None:
         """Start the digitiser and take what it sends. In the worker's thread."""
         channels: list[ChannelParameters] = [self.parameters.channels[name] for name in summed]
         positions = [_position(one.axis) for one in channels]
@@ -302,12 +287,12 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
             )
         self._former = None
         self._driver.start()
-        if recorder is not None:
+        for recorder in recorders:
             recorder.begins(time.time())
         rate = self.parameters.sample_rate
         self._summed = list(summed)
         unwrapping = Unwrapping(channels, positions)
-        self._flow = Flow(self.label, self._driver, rate, unwrapping, len(channels), recorder, self._flow_failed)
+        self._flow = Flow(self.label, self._driver, rate, unwrapping, len(channels), recorders, self._flow_failed)
 
     def _flow_failed(self, error: RondaError) -> None:
         """No more samples come: the scan fails, and the digitiser is reached anew if that was why."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import structlog
 import tango
 
@@ -17,7 +18,6 @@ from ronda.framework.errors import CommunicationFailed, HardwareFault, RondaErro
 
 if TYPE_CHECKING:
     from ronda.devices.digitiser.contract import Digitiser, Packet
-    from ronda.devices.digitiser.recorder import SampleRecorder
 
 SLICE = 0.1
 """Longest wait for a packet, in s."""
@@ -27,6 +27,22 @@ REMEMBERED = 1.0
 
 END_LIMIT = 10.0
 """Seconds after a stop within which the last samples are here."""
+
+
+class Recorder(Protocol):
+    """Takes all samples of a series, in order; used in one thread."""
+
+    def begins(self, time: float) -> None:
+        """Sample 0 is taken at this time, in s since 1970; told before the first samples are given."""
+
+    def take(self, samples: npt.NDArray[np.int16], values: Whole) -> None:
+        """The next samples (n, all channels), and the values (n, channels) of those that are summed."""
+
+    def miss(self, count: int) -> None:
+        """So many samples were lost."""
+
+    def finish(self) -> None:
+        """Nothing more comes: publish what is there."""
 
 
 class _Part(NamedTuple):
@@ -44,7 +60,7 @@ class Flow:
         rate: samples in a second.
         unwrapping: the channels to be summed.
         channels: how many these are.
-        recorder: where all samples go; None for nowhere.
+        recorders: where all samples go.
         failed: told why nothing more comes, unless it has ended; in its own thread.
 
     Attributes:
@@ -61,7 +77,7 @@ class Flow:
         rate: float,
         unwrapping: Unwrapping,
         channels: int,
-        recorder: SampleRecorder | None,
+        recorders: Sequence[Recorder],
         failed: Callable[[RondaError], None],
     ) -> None:
         self.total = Sums(np.zeros(channels, np.int64))
@@ -74,7 +90,7 @@ class Flow:
         self._remembered: deque[_Part] = deque()
         self._most = int(REMEMBERED * rate)
         self._unwrapping = unwrapping
-        self._recorder = recorder
+        self._recorders = recorders
         self._failed = failed
         self._changed = threading.Condition()
         self._deadline = float("inf")
@@ -163,8 +179,8 @@ class Flow:
         with tango.EnsureOmniThread():
             try:
                 self._take_packets()
-                if self._recorder is not None:
-                    self._recorder.finish()
+                for recorder in self._recorders:
+                    recorder.finish()
             except RondaError as error:
                 self._fail(error)
             except Exception as error:  # noqa: BLE001 - the scan must hear of it, whatever it is
@@ -193,13 +209,13 @@ class Flow:
         if lost:
             self._log.warning(f"{lost} samples from {self.position} on were lost")
             self._add(lost, None)
-            if self._recorder is not None:
-                self._recorder.miss(lost)
+            for recorder in self._recorders:
+                recorder.miss(lost)
         if count:
             values = self._unwrapping.values(packet.samples)
             self._add(count, values)
-            if self._recorder is not None:
-                self._recorder.take(packet.samples, values)
+            for recorder in self._recorders:
+                recorder.take(packet.samples, values)
         with self._changed:
             if len(packet.triggers):
                 self.intervals.trigger(packet.triggers.tolist())

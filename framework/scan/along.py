@@ -35,6 +35,11 @@ class Along(Continuous):
     _told: dict[bool, dict[str, Any]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
+    def swept_line(self) -> None:
+        """None: its lines are in s."""
+        return
+
+    @property
     def moving(self) -> tuple[Axis, ...]:
         """The real axes, that which gives triggers first."""
         return (self.axis, *(one for one in self.real if one is not self.axis))

@@ -101,6 +101,12 @@ class Continuous:
         return time if self.hardware else time - self.left
 
     @property
+    def swept_line(self) -> dict[str, Any] | None:
+        """Axis, start, step (in its unit) and npoints of its lines; None if none of its axes sweeps evenly."""
+        line = self.lines[0]
+        return {"axis": self.axis.name, "start": line.start, "step": line.step, "npoints": line.npoints}
+
+    @property
     def moving(self) -> tuple[Axis, ...]:
         """The axes whose positions bound the points, `axis` first."""
         return (self.axis,)

@@ -180,9 +180,9 @@ def timer_device(subscan: int, period: float) -> Device:
 
 def _with_settings(plan: Plan, measuring: Sequence[Source], settings: Mapping[str, Mapping[str, Any]]) -> list[Device]:
     """The devices with what they are set to, what triggers them, and the exposure time if all their points have one."""
-    found = []
+    found, line = [], None if plan.continuous is None else plan.continuous.swept_line
     for source in measuring:
-        device, *beside = source.described(plan.exposure, triggered=plan.triggered)
+        device, *beside = source.described(plan.exposure, line, triggered=plan.triggered)
         own = dict(settings.get(device.name, {}))
         if source.part.time is not None or source.subscan > 1 or not plan.exposure_runs():
             own["count_time"] = {"value": device.attributes["exposure"], "unit": "s"}

@@ -56,11 +56,14 @@ class Source:
         own = self.exposure_of_its_own
         return exposure if own is None else own
 
-    def described(self, of_scan: float, *, triggered: bool = False) -> list[StreamDevice]:
+    def described(
+        self, of_scan: float, line: Mapping[str, Any] | None = None, *, triggered: bool = False
+    ) -> list[StreamDevice]:
         """How the stream describes it, and behind that the sources that it publishes beside its points.
 
         Args:
             of_scan: the longest exposure time of the scan, in s.
+            line: what an axis sweeps over: axis, start, step and npoints; None in a scan that sweeps none.
             triggered: whether hardware triggers bound its points, which then last so long.
 
         Raises:
@@ -81,7 +84,7 @@ class Source:
         told: dict[str, Any] = {"channels": [], "attributes": {}}
         if len(channels) < len(self.counters):
             names = {one.channel: one.name for one in self.counters}
-            asked = {"exposure": exposure, "channels": names, "triggered": triggered}
+            asked = {"exposure": exposure, "channels": names, "triggered": triggered, "line": line}
             told = json.loads(self.remote.command(DetectorCommand.DESCRIBE_SCAN, json.dumps(asked)))
         channels += [Channel(**{**one, "shape": tuple(one["shape"])}) for one in told["channels"]]
         attributes = {"tango": self.remote.device, "exposure": exposure, EACH_POINT: True, **told["attributes"]}

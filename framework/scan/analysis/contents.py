@@ -7,10 +7,35 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ronda.framework.nexus import words
-from ronda.framework.stream.description import STATUS_ROLE, Description
+from ronda.framework.stream.description import STATUS_ROLE, Channel, Description
 
 ELAPSED = "elapsed_time"
 """Channel over which scans are looked at that move nothing."""
+
+
+@dataclass(frozen=True)
+class Spectral:
+    """A channel that has a row of numbers at each point.
+
+    Attributes:
+        unit: of its values.
+        name: of what they are over: `energy`, or `channel`.
+        over_unit: of that.
+        polynomial: where each value is, from its number on: coefficients, lowest power first.
+    """
+
+    unit: str
+    name: str = "channel"
+    over_unit: str = ""
+    polynomial: tuple[float, ...] = (0.0, 1.0)
+
+    @classmethod
+    def of(cls, channel: Channel) -> Spectral:
+        """From its description."""
+        for name, field_ in channel.attributes.get(words.FIELDS, {}).items():
+            if "polynomial" in field_:
+                return cls(channel.unit, name, str(field_.get("unit", "")), tuple(field_["polynomial"]))
+        return cls(channel.unit)
 
 
 @dataclass(frozen=True)
@@ -22,12 +47,14 @@ class Contents:
         counters: what it measures as one number for each point, with its unit; that of the plot comes first.
         area: whether its points cover an area, so that there is no curve over one axis.
         timers: for each counter of a sub-scan the channel of the seconds over which it is looked at, by channel.
+        spectra: what has a row of numbers at each point, by channel; not known of scans in files.
     """
 
     axes: dict[str, str]
     counters: dict[str, str]
     area: bool
     timers: dict[str, str] = field(default_factory=dict)
+    spectra: dict[str, Spectral] = field(default_factory=dict)
 
     @classmethod
     def of(cls, description: Description) -> Contents:
@@ -35,6 +62,7 @@ class Contents:
         axes: dict[str, str] = {}
         counters: dict[str, str] = {}
         timers: dict[str, str] = {}
+        spectra: dict[str, Spectral] = {}
         times = {
             device.subscan: channel.name
             for device in description.devices
@@ -46,6 +74,8 @@ class Contents:
                 continue
             for channel in device.channels:
                 role = channel.attributes.get(words.ROLE)
+                if len(channel.shape) == 1:
+                    spectra[channel.name] = Spectral.of(channel)
                 if role == words.POSITIONER and channel.name != ELAPSED and device.subscan == 1:
                     axes[channel.name] = channel.unit
                 elif role not in (words.VALIDITY, STATUS_ROLE) and channel.shape == () and "tango" in device.attributes:
@@ -58,7 +88,7 @@ class Contents:
         signals = plot.get("signals", [])
         beside = [name for name in signals if name in timers]
         signals = [name for name in signals if name not in timers] + beside
-        return cls(_first(axes, plot.get("axes", [])), _first(counters, signals), area, timers)
+        return cls(_first(axes, plot.get("axes", [])), _first(counters, signals), area, timers, spectra)
 
     @classmethod
     def of_entries(cls, entries: Sequence[Any]) -> Contents:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from ronda.framework.errors import BadValue
+from ronda.framework.scan.analysis.contents import Spectral
 
 SAME_PLACE = 0.005
 """Part of the range of an axis within which two positions are the same place."""
@@ -41,6 +46,31 @@ class Column:
         if len(order) and (span := float(np.ptp(self.values))) > 0:
             found[order[1:]] = np.cumsum(np.diff(self.values[order]) > span * SAME_PLACE)
         return found
+
+
+def latest_spectra(who: str, spectra: Mapping[str, Spectral], rows: Mapping[str, npt.NDArray[Any]]) -> Points:
+    """The latest spectrum of some channels.
+
+    Args:
+        who: the scan, for heading and messages.
+        spectra: what the channels are, by name.
+        rows: what there is of them, by name; (points, values).
+
+    Raises:
+        BadValue: they are not over the same.
+    """
+    first = next(iter(spectra.values()))
+    for name, one in spectra.items():
+        if (one.name, one.polynomial) != (first.name, first.polynomial):
+            raise BadValue(f"{who}: {name} is over {one.name}, others are not; look at them one by one")
+    length = min(values.shape[1] for values in rows.values())
+    over = np.asarray(np.polynomial.polynomial.polyval(np.arange(length), first.polynomial), np.float64)
+    columns = []
+    for name, values in rows.items():
+        last = np.full(length, np.nan) if not len(values) else np.asarray(values[-1][:length], np.float64)
+        columns.append(Column(name, spectra[name].unit, last))
+    number = max(len(next(iter(rows.values()))), 1)
+    return Points(f"{who}, spectrum {number}", (Column(first.name, first.over_unit, over),), tuple(columns))
 
 
 @dataclass(frozen=True)

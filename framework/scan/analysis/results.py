@@ -17,7 +17,7 @@ from ronda.framework.nexus import words
 from ronda.framework.scan.analysis.contents import ELAPSED, Contents
 from ronda.framework.scan.analysis.curve import Curve
 from ronda.framework.scan.analysis.fits import Fit, fit
-from ronda.framework.scan.analysis.points import Column, Points
+from ronda.framework.scan.analysis.points import Column, Points, latest_spectra
 
 Array = npt.NDArray[Any]
 
@@ -120,8 +120,13 @@ class Results:
         Args:
             counters: which; the first of the scan if none is given.
             axis: over which; the first that moves if None, two if the points cover an area, the time if nothing moves.
+                What has a row of numbers at each point is over these numbers, and the latest row is told.
         """
         contents = self.contents()
+        names = [one if isinstance(one, str) else getattr(one, "name", repr(one)) for one in counters]
+        if names and axis is None and all(name in contents.spectra for name in names):
+            found = {name: contents.spectra[name] for name in names}
+            return latest_spectra(self.label, found, {name: self[name] for name in names})
         signals = [self._counter(counter, contents) for counter in counters or [None]]
         timed = {contents.timers.get(signal, "") for signal in signals}
         if len(timed) > 1:

@@ -58,7 +58,7 @@ def sampling(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         held.append(recorder)
         driver = Ended()
         link = SimpleNamespace(run=lambda _who, _what, call: call())
-        flowing = Flow("adc", driver, 10.0, Unwrapping([], []), 0, recorder, lambda _: None)  # type: ignore[arg-type]
+        flowing = Flow("adc", driver, 10.0, Unwrapping([], []), 0, [recorder], lambda _: None)  # type: ignore[arg-type]
         return SimpleNamespace(
             label="adc",
             parameters=SimpleNamespace(channels={}, sample_rate=10.0),
@@ -81,11 +81,11 @@ def test_samples_that_are_not_saved_in_time_are_told_and_keep_the_next_scan_wait
     with pytest.raises(NotReady, match="adc: its last samples could not be saved in time"):
         DigitiserDevice._end_flow(adc)
     with pytest.raises(Busy, match="adc: the last samples of the scan before are still being saved"):
-        DigitiserDevice._begin_flow(adc, [], None)
+        DigitiserDevice._begin_flow(adc, [], [])
     assert adc._driver.starts == 0
     recorder.go.set()
     wait_for(lambda: not adc._former.running, 150, "they are saved")
-    DigitiserDevice._begin_flow(adc, [], None)
+    DigitiserDevice._begin_flow(adc, [], [])
     assert adc._driver.starts == 1
     DigitiserDevice._end_flow(adc)
 
@@ -105,6 +105,6 @@ def test_blocks_count_from_when_the_digitiser_was_started(sampling: Any, monkeyp
     monkeypatch.setattr(device, "time", clock)
     begun: list[float] = []
     recorder = SimpleNamespace(begins=begun.append, finish=lambda: None)
-    DigitiserDevice._begin_flow(adc, [], recorder)  # type: ignore[arg-type]
+    DigitiserDevice._begin_flow(adc, [], [recorder])  # type: ignore[list-item]
     DigitiserDevice._end_flow(adc)
     assert begun == [1001.0]

@@ -198,3 +198,27 @@ def test_scans_that_end_at_random_moments_leave_consistent_samples_and_the_next_
             wait_for(at_rest, 120, "axis, card and digitiser are there and at rest")
             following = Scans(beamline).loopscan(1, 0.01, "adc", save=False)
             assert following.state == State.COMPLETED
+
+
+def test_sweeps_are_binned_live_by_the_encoder_as_triggers_bound_the_points(scans, home):
+    scan = scans.fscan("bragg", 12.70, 0.001, 40, 0.005, "adc", backnforth=True, sweeps=3)
+
+    assert scan.state == State.COMPLETED
+    passes = [k for k in range(len(scan["adc_spectrum_whole"])) if scan["adc_spectrum_whole"][k]]
+    # a machine that is busy for long loses samples: then bins stay empty, and points are not valid
+    if scan["valid"].all() and not scan["adc_block_lost"].any():
+        assert len(passes) >= 3  # one more if it came over the bins on its way to the first point
+        assert scan["adc_spectrum_rising"][passes[-3:]].tolist() == [1, 0, 1]
+        for name in ("adc_i0", "adc_diode"):
+            points = scan[name].reshape(3, 40)
+            points[1] = points[1, ::-1]
+            # a sample at an edge belongs to the trigger on one side and to the encoder on the other
+            spectra = scan[f"adc_spectrum_{name.removeprefix('adc_')}"][passes[-3:]]
+            assert spectra == pytest.approx(points, rel=0.02)
+    drawn = scan.points("adc_spectrum_diode")
+    assert drawn.axes[0].values == pytest.approx(12.7005 + 0.001 * np.arange(40))
+    assert drawn.counters[0].values == pytest.approx(scan["adc_spectrum_diode"][-1], nan_ok=True)
+    with h5py.File(scan.wait_for_file(120).path) as file:
+        entry = file[f"{scan.number}.1"]
+        assert entry["measurement/adc_spectrum_diode"][:] == pytest.approx(scan["adc_spectrum_diode"], nan_ok=True)
+        assert entry["instrument/adc_spectrum_diode/bragg"][:] == pytest.approx(drawn.axes[0].values)
