@@ -153,6 +153,8 @@ def measure_scan(root: Path, seconds: float, rate: float) -> None:
         url = exports["RONDA_REDIS_URL"].strip("'")
         beamline = Beamline.connect(exports["TANGO_HOST"], url, "detector", os.environ)
         scans = Scans(beamline, "bench")
+        while beamline["det"].state != "ON":  # it connects
+            time.sleep(0.1)
         found = processes(folder)
         before = {name: spent(pid) for name, pid in found.items()}
         peaks = dict.fromkeys(found, 0.0)

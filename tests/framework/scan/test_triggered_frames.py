@@ -50,9 +50,11 @@ def running(ronda, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def detector(running):
+def detector(running, wait_for):
     """The same as scans see it."""
     connected = connect(running.exports)
+    for name in ("det", "ct1", "rot", "samy", "fsh"):
+        wait_for(lambda name=name: connected[name].state in ("ON", "OPEN", "CLOSE"), 120, f"{name} is connected")
     yield connected
     connected.close()
 
