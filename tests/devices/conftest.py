@@ -28,7 +28,7 @@ from tests.ports import free_port
 
 BEAMLINE = "test"
 
-CLIENT_LIMIT = 30_000
+CLIENT_LIMIT = 60_000
 """Milliseconds that clients of the tests wait for an answer: the machine may be busy."""
 
 
