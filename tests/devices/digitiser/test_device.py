@@ -166,10 +166,11 @@ def test_samples_that_make_no_sense_are_told(rig: Any, instrument: Any) -> None:
     }
     scripted = instrument(lambda line: answers.get(line, "OK 1" if line.startswith("START") else "OK"))
     rig.register("nonsense", {"nonsense": {**ADC, "address": scripted.address}})
-    rig.start("nonsense")
+    program = rig.start("nonsense")
     proxy = rig.ready("nonsense")
     connection, _ = data.accept()
     with data, connection:
         connection.sendall(b"HTTP/1.1 404 Not Found\r\n\r\n" * 4)
         proxy.Start()
-        wait_until(lambda: "makes no sense" in rig.servers["nonsense"].log.read_text(), "it is told")
+        wait_until(lambda: "makes no sense" in program.log.read_text(), "it is told")
+        program.end()  # it would connect again

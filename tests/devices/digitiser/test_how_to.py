@@ -104,7 +104,7 @@ def test_the_driver_of_the_page_measures_and_counts_each_sample(
     entry: dict[str, Any] = YAML(typ="safe").load(BLOCKS["detectors.yml"])["servers"]["detectors"]["devices"]["quartet"]
     rig.register("own", {"quartet": {**entry, "address": f"127.0.0.1:{instrument_of_page.port}"}})
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    rig.start("own")
+    program = rig.start("own")
     quartet = rig.ready("quartet")
     quartet.IntegrationTime = 0.2
     quartet.Start()
@@ -116,3 +116,4 @@ def test_the_driver_of_the_page_measures_and_counts_each_sample(
     expected = (np.arange(count) % 7).mean()
     assert numbers["pressure"] == pytest.approx(0.05 * expected)
     assert numbers["flow"] == pytest.approx(0.001 * (200 + expected) - 1.5)
+    program.end()  # before what it connects to

@@ -252,8 +252,8 @@ def test_a_server_starts_without_its_hardware_and_comes_alive_when_it_appears(ri
     assert "it sent b'OK 1,ID'" in late.status() or "did not answer" in late.status()
     answers["STATUS?"] = whole
     wait_until(lambda: late.state() == tango.DevState.ON)
-    listener.close()
     program.end()
+    listener.close()
 
 
 def test_an_axis_that_the_controller_does_not_have_spoils_nothing_for_the_others(rig, simulate):
