@@ -180,7 +180,8 @@ class Maker:
         exposure = exposure if continuous is None else continuous.exposure
         chosen = self.counters(name, counters)
         waits = {each: not_negative(name, each, options.get(each) or 0.0) for each in ("stab_time", "sleep_time")}
-        beside = [one for one in as_typed(self.beamline, chosen) if one not in arguments]  # it may be an argument too
+        argued = [each for each in arguments if isinstance(each, Measured)]  # a counter may be an argument too
+        beside = [one for one in as_typed(self.beamline, chosen) if one not in argued]
         plan = Plan(
             command_text(name, *arguments, *beside, **(keywords or {}), **waits),
             str(options.get("title") or ""),
