@@ -244,6 +244,10 @@ class MotorController(Driver):
         """
         raise NotAllowed(f"{self.name}: this driver cannot emit triggers at positions")
 
+    def most_triggers(self, channel: Channel) -> float:
+        """How many triggers it gives in a line at most, those that set the clocks among them. Asks no hardware."""
+        return float("inf")
+
     def compare_off(self, channel: Channel) -> None:
         """Emit at no further position; what was latched stays."""
         raise NotAllowed(f"{self.name}: this driver cannot emit triggers at positions")

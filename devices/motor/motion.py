@@ -270,6 +270,10 @@ class Motion:
         """By how much the times of its triggers may be wrong, in s."""
         return MotorController.trigger_jitter if self._driver is None else self._driver.trigger_jitter
 
+    def most_triggers(self, channel: Channel) -> float:
+        """How many triggers it gives in a line of an axis at most; any number while there is no driver to ask."""
+        return float("inf") if self._driver is None else self._driver.most_triggers(channel)
+
     def silence(self) -> str:
         """A clause about a controller that takes long to answer, else empty."""
         link = self._link

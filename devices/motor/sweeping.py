@@ -29,6 +29,9 @@ LEAD = 0.05
 LEAD_STEPS = 200
 """Steps that are left for them at least, so that whole steps round nothing away."""
 
+CLOCKS = 5
+"""So many triggers set the clocks."""
+
 LINE = 'JSON: start and step in units, npoints, time of a point in s: {"start": 0, "step": 0.01, "npoints": 100, ...}'
 
 
@@ -68,7 +71,7 @@ class SweepingAxis(AxisDevice):
                 "velocity": found.velocity,
                 "duration": move_time(way, found.velocity, self._rates.acceleration_time),
                 "run_up": before / found.velocity + self._rates.acceleration_time / 2,
-                "triggers": self._motion.offers("compare"),
+                "triggers": self._gives_triggers(found.npoints + 1),
                 "clock": self._motion.keeps_time(),
                 "jitter": self._motion.trigger_jitter(),
             }
@@ -194,6 +197,13 @@ class SweepingAxis(AxisDevice):
         if self._motion.keeps_time() or not self._motion.offers("compare") or not velocity > 0:
             return 0.0
         return max(LEAD, LEAD_STEPS / self._scale.steps(velocity))
+
+    def _gives_triggers(self, count: int) -> bool:
+        """Whether its controller gives so many triggers at positions in a line, and those that set the clocks."""
+        if not self._motion.offers("compare"):
+            return False
+        clocks = 0 if self._motion.keeps_time() else CLOCKS
+        return count + clocks <= self._motion.most_triggers(self.parameters.channel)
 
     def _slip(self) -> float:
         """By how many steps the controller counts more than the encoder tells, of which the dial is."""

@@ -44,7 +44,7 @@ class Swept:
         rests: where it comes to rest, in u.
         velocity: over the points, in u/s.
         duration: from rest to rest, in s.
-        triggers: whether it gives triggers at positions.
+        triggers: whether it gives triggers at positions, so many in a line.
         run_up: from its start to the first point, in s; None if that is as long as it brakes.
         clock: whether its controller keeps the times of triggers; if not, each line sets the clocks.
         jitter: by how much these times may be wrong, in s.
@@ -255,6 +255,10 @@ def _input(beamline: Beamline, source: Source) -> str:
     return next((each for each in INPUTS if each in wiring), INPUTS[0])
 
 
+def _gives_none(axis: Axis) -> str:
+    return f"the controller of {axis.name} gives no triggers at positions, or not so many in a line"
+
+
 def choose_triggers(
     beamline: Beamline,
     who: str,
@@ -288,7 +292,7 @@ def choose_triggers(
     """
     if wish not in ("", HARDWARE, SOFTWARE):
         raise BadValue(f"{who}: triggers= should be {HARDWARE!r} or {SOFTWARE!r}, not {wish!r}")
-    why_not = [] if swept.triggers else [f"the controller of {axis.name} gives no triggers at positions"]
+    why_not = [] if swept.triggers else [_gives_none(axis)]
     cards = gated(measuring)
     for source in cards:
         what = _input(beamline, source)
@@ -303,6 +307,11 @@ def choose_triggers(
             why_not.append(f"{source.name} cannot change between software and hardware triggers within a scan")
         elif what == "trigger" and time > LONGEST_SPACING:
             why_not.append(f"frames of {source.name} longer than {LONGEST_SPACING:g} s need no hardware triggers")
+        elif what == "trigger" and not swept.clock:
+            why_not.append(
+                f"the controller of {axis.name} keeps no time and cannot wait for frames of {source.name} between the "
+                "triggers that set the clocks"
+            )
     if wish != SOFTWARE and not why_not:
         inputs: dict[str, list[str]] = {}
         for source in cards:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from ronda.devices.motor.contract import (
     ReferenceMark,
 )
 from ronda.framework.config.parameters import Address, parameter
-from ronda.framework.errors import CommunicationFailed, HardwareFault, NotAllowed, TimedOut
+from ronda.framework.errors import CommunicationFailed, HardwareFault, NotAllowed
 
 if TYPE_CHECKING:
     from ronda.devices.motor.passing import Passing
@@ -58,8 +59,11 @@ DISABLED = {
 """The field DISABLE of the status word; 7 is power off by software."""
 
 
-JOINED = 5.0
-"""Seconds within which axes that stand where their trajectory begins are on it."""
+MOST_PLACES = 20477
+"""Triggers in a line of a sweep for which a cam has room: 40954 words of 16 bit, two for each."""
+
+JOINED = 1.5
+"""Seconds within which axes that stand where their trajectory begins are on it; who asks for it waits for 2 s."""
 
 JOINING = 0.005
 """Seconds between two looks whether they are."""
@@ -108,6 +112,10 @@ class Icepap(MotorController):
         version = self._line.query("?VER")
         if not version.startswith("?VER "):
             raise CommunicationFailed(f"{self.name}: at {self.parameters.address} answers {version[:40]!r}, no IcePAP")
+        for channel, axis in self.axes.items():
+            if axis.trigger_output:  # a server that was killed has left its cam, which would go on giving pulses
+                with suppress(HardwareFault):  # a board that is not there
+                    self._do(f"{channel}:ECAMDAT CLEAR")
 
     def disconnect(self) -> None:
         self._line.close()
@@ -208,6 +216,10 @@ class Icepap(MotorController):
         self._load_cam(channel, "AXIS DWORD", passing, "<i4")
         self._armed[channel] = passing
 
+    def most_triggers(self, channel: Channel) -> float:
+        axis = self.axes.get(channel)
+        return 0.0 if axis is not None and axis.trigger_output is None else MOST_PLACES
+
     def compare_off(self, channel: Channel) -> None:
         passing = self._armed.get(channel)
         if passing is not None:
@@ -247,7 +259,10 @@ class Icepap(MotorController):
         self._do(f"MOVEP 0 {boards}")
         while any(reading.moving for reading in self.read(knots.channels).values()):
             if time.monotonic() > deadline:
-                raise TimedOut(f"{self.name}: axes {boards} are not where their trajectory begins after {JOINED:g} s")
+                self.stop(knots.channels)
+                raise HardwareFault(
+                    f"{self.name}: axes {boards} are not where their trajectory begins after {JOINED:g} s"
+                )
             time.sleep(JOINING)
         for place, channel in enumerate(knots.channels):
             passing = self._armed.get(channel)

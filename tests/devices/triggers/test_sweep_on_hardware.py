@@ -238,3 +238,27 @@ def test_more_triggers_than_the_cam_of_an_icepap_has_room_for_are_refused(ice: B
         HardwareFault, match="mc2: the cam of axis 1 has room for 20477 triggers in a line, not for 30005"
     ):
         ice.motor.compare(1, 0.0, 1.0, 30_000, period=0.01, clocks=[-5.0, -4.0, -3.0, -2.0, -1.0])
+
+
+def axis_of(ice: Bench, channel: int, **keys: Any) -> Any:
+    needed = {"unit": "mm", "steps_per_unit": STEPS, "velocity": 1.0, "acceleration_time": 0.1}
+    return type(ice.motor).AxisParameters(channel=channel, **needed, **keys)
+
+
+def test_a_scan_can_ask_how_many_triggers_a_line_may_have(ice: Bench) -> None:
+    asked = type(ice.motor)("mc3", ice.motor.parameters)
+    asked.axes = {1: axis_of(ice, 1), 2: axis_of(ice, 2, trigger_output=None)}
+    assert asked.most_triggers(1) == 20477
+    assert asked.most_triggers(2) == 0
+
+
+def test_a_cam_that_a_killed_server_left_gives_no_pulses_to_the_next_one(ice: Bench) -> None:
+    ice.motor.compare(1, 0.0, 10.0, 6, period=0.01)
+    assert ice.motor.query("1:?ECAMDAT").split()[-1] == "6"
+    after = type(ice.motor)("mc3", ice.motor.parameters)
+    after.axes = {1: axis_of(ice, 1), 3: axis_of(ice, 3)}
+    after.connect()  # the board of axis 3 is not there
+    try:
+        assert after.query("1:?ECAMDAT").split()[-1] == "0"
+    finally:
+        after.disconnect()
