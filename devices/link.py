@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -90,6 +91,13 @@ class Link:
     def busy_for(self) -> float:
         """Seconds that the driver has been in its present call; 0 if it is in none."""
         return self._worker.busy_for()
+
+    def preparing(self) -> AbstractContextManager[None]:
+        """What the call in hand does inside is ours, as compiling, and no hang of the instrument however long it takes.
+
+        For calls that the worker makes.
+        """
+        return self._worker.preparing()
 
     def silence(self) -> str:
         """A clause about a driver that takes long to answer, else empty."""

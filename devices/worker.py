@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import structlog
@@ -110,6 +111,15 @@ class Worker:
         """Seconds that the call in hand has been running; 0 if none is."""
         since = self._since
         return 0.0 if since is None else time.monotonic() - since
+
+    @contextmanager
+    def preparing(self) -> Iterator[None]:
+        """What the call in hand does inside is ours, as compiling, and no time that the instrument takes."""
+        self._since = None
+        try:
+            yield
+        finally:
+            self._since = time.monotonic()
 
     def inside(self) -> bool:
         """Whether the caller is the worker's own thread."""

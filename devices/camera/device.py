@@ -58,8 +58,7 @@ class CameraDevice(GatedDevice, RegionDetectorDevice):
     def learn(self) -> None:
         """Ask what the camera can; what computes on its frames is compiled now, not in a scan."""
         super().learn()
-        if self.parameters.rois:
-            self._statistics.prepare(self._capabilities.dtype)
+        self._compile()
 
     def time_limits(self) -> tuple[float, float]:
         """The exposures that it can take."""
@@ -94,8 +93,7 @@ class CameraDevice(GatedDevice, RegionDetectorDevice):
                 f"{' and '.join(self._capabilities.triggers)} triggers"
             )
         setup = self._wanted(seconds)
-        if self.parameters.rois:
-            self._statistics.prepare(self._capabilities.dtype)
+        self._compile()
         self._driver.prepare(setup)
         self._setup = setup
 
@@ -327,6 +325,12 @@ class CameraDevice(GatedDevice, RegionDetectorDevice):
                     f"{self.label}: with this {key} the frame has {columns} x {rows} pixels, and the region {name} "
                     "would not lie on it; remove or change that first"
                 )
+
+    def _compile(self) -> None:
+        """Compile what computes on frames, if need be; the first time ever takes seconds. In the worker's thread."""
+        if self.parameters.rois:
+            with self._link.preparing():
+                self._statistics.prepare(self._capabilities.dtype)
 
     def _wanted(self, exposure: float, *, binning: int | None = None, region: Sequence[int] | None = None) -> Setup:
         """How frames are taken by the settings, or with another binning or region.

@@ -351,3 +351,17 @@ def test_a_stop_comes_next_after_a_call_in_the_thread_of_who_asked(linked):
     mover.join(60)
     later.result(60)
     assert order == ["move", "stop", "later"]
+
+
+def test_what_is_prepared_in_a_call_is_no_hang_of_the_instrument(linked, monkeypatch):
+    monkeypatch.setattr("ronda.devices.link.HANG_LIMIT", 1e-9)  # whatever the instrument takes is a hang
+    _, user, link = linked
+
+    def call() -> None:
+        with link.preparing():
+            link.check()
+            assert (link.busy_for(), user.errors) == (0.0, [])
+        wait_until(lambda: link.check() or user.errors)
+
+    link.submit(call).result(60)
+    assert len(user.errors) == 1
