@@ -33,6 +33,9 @@ ON_ITS_WAY = 2.0
 LAST_ON_ITS_WAY = 1.0
 """The same for the frame in hand when a scan is stopped: who stopped it waits."""
 
+LONGEST_LOOK = 0.5
+"""Seconds of silence that two looks at the camera tell at most: between any further apart it was us who stood still."""
+
 ARMING_PERIOD = 0.02
 """Seconds between two looks whether the camera is armed."""
 
@@ -60,7 +63,7 @@ class FramesParticipation(GatedParticipation):
         self._numbers = [name for name in self._names if name != self._image]
         self._rows = camera.rows_of(self._wanted)
         self._next = self._lost_ones = 0
-        self._shown = self._heard = 0.0
+        self._shown = self._looked = self._silent = 0.0
 
     def _order_at(self, point: int) -> Order:
         return self._own.at(point)
@@ -76,7 +79,7 @@ class FramesParticipation(GatedParticipation):
         return Matching(columns, tolerance, self._jitter, after=self._late(), before=self._before, each=True)
 
     def _all_came(self, matching: Matching, since: float) -> bool:
-        patient = min(since, time.monotonic() - self._heard) < self._own.exposure + ON_ITS_WAY
+        patient = self._silent < self._own.exposure + ON_ITS_WAY
         return super()._all_came(matching, since) and (matching.all_on_time or not patient)
 
     def _lost(self) -> int:
@@ -96,9 +99,13 @@ class FramesParticipation(GatedParticipation):
 
     def _read_counts(self) -> None:
         """Take frames that came; those that are left come the next time, so that points are published meanwhile."""
+        now = time.monotonic()
+        self._silent += min(now - self._looked, LONGEST_LOOK)
+        self._looked = now
         found = self._camera.triggered()
+        if found or not self._complete_since:  # before the last trigger silence says nothing
+            self._silent = 0.0
         if found:
-            self._heard = time.monotonic()
             rows = np.full((len(found), len(self._numbers) + 1), np.nan)
             for row, one in zip(rows, found, strict=True):
                 self._lost_ones += one.number - self._next
