@@ -68,7 +68,8 @@ def test_ten_lines_and_five_in_a_notebook(
         five.start()
         take(stream, scan, frames, [4])
         live = results(scan, "sharp_contrast")
-        five.join(60)
+        five.join(150)
+        assert not five.is_alive()
         assert scan.state == State.COMPLETED
     finally:
         with_analysis.close()

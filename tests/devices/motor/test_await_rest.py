@@ -42,20 +42,21 @@ def test_a_call_never_waits_for_longer_than_clients_do(motors, go, stands):
     samx = motors.samx
     go(samx, 0.0)
     samx.Velocity = 0.05  # three minutes
-    samx.Position = 9.0
-    begun = time.monotonic()
-    assert math.isnan(samx.AwaitRest(1e6))
-    assert 0.9 < time.monotonic() - begun < 60
-    samx.Stop()
-    stands(samx)
-    samx.Velocity = 2.0
+    try:
+        samx.Position = 9.0
+        begun = time.monotonic()
+        assert math.isnan(samx.AwaitRest(1e6))
+        assert 0.9 < time.monotonic() - begun < 60
+    finally:
+        samx.Stop()
+        stands(samx)
+        samx.Velocity = 2.0
 
 
-def test_others_are_served_and_may_stop_the_axis_meanwhile(motors, go):
+def test_others_are_served_and_may_stop_the_axis_meanwhile(motors, go, stands):
     samx = motors.samx
     go(samx, 0.0)
     samx.Velocity = 0.05  # three minutes
-    samx.Position = 9.0
     ended = []
 
     def wait() -> None:
@@ -66,10 +67,15 @@ def test_others_are_served_and_may_stop_the_axis_meanwhile(motors, go):
             ended.append(position)
 
     waiting = threading.Thread(target=wait)
-    waiting.start()
-    assert samx.state() == tango.DevState.MOVING
-    samx.Stop()
-    waiting.join(150)
-    samx.Velocity = 2.0
+    try:
+        samx.Position = 9.0
+        waiting.start()
+        assert samx.state() == tango.DevState.MOVING
+        samx.Stop()
+        waiting.join(150)
+    finally:
+        samx.Stop()
+        stands(samx)
+        samx.Velocity = 2.0
     assert ended == [samx.Position]
     assert ended[0] < 9.0

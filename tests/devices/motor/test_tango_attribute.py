@@ -183,9 +183,10 @@ def test_stop_stops_it(oldx: Any, device: Any, stands: Any, wait_for: Any) -> No
 
 def test_its_velocity_is_what_it_will_really_do(oldx: Any, device: Any) -> None:
     oldx.Velocity = 10.0
-
-    assert (oldx.Velocity, device.pace_um) == (4.0, 4000.0)
-    oldx.Velocity = 2.0
+    try:
+        assert (oldx.Velocity, device.pace_um) == (4.0, 4000.0)
+    finally:
+        oldx.Velocity = 2.0
 
 
 def test_what_the_device_refuses_is_told_in_its_words(oldx: Any) -> None:
@@ -238,13 +239,16 @@ def test_a_client_may_use_it_directly(direct: ForeignAxis) -> None:
 
 def test_used_directly_it_is_moving_from_the_first_moment_and_stops(direct: ForeignAxis) -> None:
     direct.velocity = 50.0  # three minutes
-    direct.wait(150)  # it works out from this where it is, of the last move too
-    direct.move(9000.0, wait=False)
-    assert direct.is_moving()
-    direct.wait(0.3)
-    assert direct.halt().startswith("old2 stopped at ")
-    assert direct.position < 9000.0
-    direct.velocity = 2000.0
+    try:
+        direct.wait(150)  # it works out from this where it is, of the last move too
+        direct.move(9000.0, wait=False)
+        assert direct.is_moving()
+        direct.wait(0.3)
+        assert direct.halt().startswith("old2 stopped at ")
+        assert direct.position < 9000.0
+    finally:
+        direct.halt()
+        direct.velocity = 2000.0
 
 
 def test_used_directly_it_says_what_it_cannot(direct: ForeignAxis) -> None:

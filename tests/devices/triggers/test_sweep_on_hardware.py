@@ -58,7 +58,7 @@ class Bench:
 
     def go(self, position: float) -> None:
         self.motor.start({1: position * STEPS})
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 150
         while self.motor.read([1])[1].moving:
             assert time.monotonic() < deadline
             time.sleep(0.01)
@@ -78,10 +78,10 @@ def bench(simulate: Any) -> Iterator[Bench]:
     motor_type = load_driver("motor", "simulated", MotorController)
     motor = motor_type(
         "mc1",
-        motor_type.Parameters(kind="motor", driver="simulated", address=simulators.address("motion"), timeout=10),
+        motor_type.Parameters(kind="motor", driver="simulated", address=simulators.address("motion"), timeout=60),
     )
     card_type = load_driver("counter", "simulated", CounterCard)
-    entry = {"kind": "counter", "driver": "simulated", "address": simulators.address("counters"), "timeout": 10}
+    entry = {"kind": "counter", "driver": "simulated", "address": simulators.address("counters"), "timeout": 60}
     channels = {"i0": {"channel": 1}, "diode": {"channel": 2}}
     card = card_type("ct1", entry_model(card_type).model_validate({**entry, "channels": channels}))
     motor.connect()
@@ -110,7 +110,7 @@ def test_points_lie_where_they_were_asked_for_and_count_what_the_beam_gives(
     i0 = matched.values[:, 0]  # nothing that moves is before this detector: its rate is that of a timed count
     bench.card.prepare(0.2)
     bench.card.start()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while bench.card.counting():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -167,10 +167,10 @@ def ice(simulate: Any) -> Iterator[Bench]:
         counters={"type": "counter_card", "channels": {"1": "i0"}, "gate": "ice:1", "clock_skew": 5e-5},
     )
     motor_type = load_driver("motor", "icepap", MotorController)
-    told = {"kind": "motor", "driver": "icepap", "address": simulators.address("ice"), "timeout": 10}
+    told = {"kind": "motor", "driver": "icepap", "address": simulators.address("ice"), "timeout": 60}
     motor = motor_type("mc2", motor_type.Parameters(**told))
     card_type = load_driver("counter", "simulated", CounterCard)
-    entry = {"kind": "counter", "driver": "simulated", "address": simulators.address("counters"), "timeout": 10}
+    entry = {"kind": "counter", "driver": "simulated", "address": simulators.address("counters"), "timeout": 60}
     card = card_type("ct2", entry_model(card_type).model_validate({**entry, "channels": {"i0": {"channel": 1}}}))
     motor.connect()
     card.connect()
@@ -218,7 +218,7 @@ def test_axes_of_an_icepap_follow_a_trajectory_with_triggers_in_time(ice: Bench)
         ice.motor.compare_times(channel, 0.2, POINT_TIME, NPOINTS + 1, emits=channel == 1, clocks=clocks)
     ice.motor.load_trajectory(knots)
     ice.motor.start_trajectory()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while any(reading.moving for reading in ice.motor.read([1, 2]).values()):
         assert time.monotonic() < deadline
     ice.card.disarm_gated()

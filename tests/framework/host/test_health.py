@@ -38,7 +38,9 @@ def redis_server(
         process.wait()
 
 
-def test_a_page_shows_life_by_any_answer() -> None:
+def test_a_page_shows_life_by_any_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "LINE_TIME", 60.0)
+
     class Refusing(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             self.send_error(500)
@@ -47,7 +49,7 @@ def test_a_page_shows_life_by_any_answer() -> None:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Refusing) as server:
-        thread = threading.Thread(target=server.handle_request)
+        thread = threading.Thread(target=server.handle_request, daemon=True)
         thread.start()
         ask = ask_page("0.0.0.0", server.server_port, secure=False)
         ask()

@@ -1,5 +1,6 @@
 """Continuous scans over axes of an IcePAP, which keeps no time of its triggers: points, faults, stops."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -42,16 +43,17 @@ STEP, RESOLUTION = 0.01, 1 / 2000
 
 
 @pytest.fixture(scope="module")
-def ice(ronda, tmp_path_factory):
+def ice(ronda, tmp_path_factory, wait_for):
     folder: Path = tmp_path_factory.mktemp("ice")
     (folder / "beamline.yml").write_text(BEAMLINE)
-    ronda("up", folder, "--detach")
-    connected = connect(ronda.exports(folder))
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(ronda, "down", folder, code=None)
+        ronda("up", folder, "--detach")
+        connected = connect(ronda.exports(folder))
+        stack.callback(connected.close)
+        for name in ("samy", "samz", "ct1"):
+            wait_for(lambda name=name: connected[name].state == "ON", 150, f"{name} is connected")
         yield connected
-    finally:
-        connected.close()
-        ronda("down", folder, code=None)
 
 
 def test_lines_there_and_back_have_their_points_and_no_pulse_comes_in_between(ice):
@@ -83,16 +85,16 @@ def test_two_axes_go_round_a_circle_by_the_time_of_the_controller(ice):
 
 
 def test_a_scan_that_is_stopped_leaves_whole_points_and_the_next_one_works(ice):
-    scan = Scans(ice).fscan("samy", -1.0, STEP, 200, 0.01, "i0", run=False, save=False)
+    scan = Scans(ice).fscan("samy", -4.0, 0.002, 4000, 0.01, "i0", run=False, save=False)  # 40 s
     stopper = when(lambda: scan.points_done > 5, lambda: scan.stop("somebody"))
     with pytest.raises(ScanStopped, match="stopped by somebody"):
         scan.run()
     stopper.join()
     assert scan.state == State.ABORTED
     count = len(scan["samy"])
-    assert 5 < count < 200
+    assert 5 < count < 4000
     assert len(scan["i0"]) == len(scan["valid"]) == count
-    assert scan["samy_start"] == pytest.approx(-1.0 + STEP * np.arange(count), abs=RESOLUTION)
+    assert scan["samy_start"] == pytest.approx(-4.0 + 0.002 * np.arange(count), abs=RESOLUTION)
 
     assert ice["samy"].velocity == pytest.approx(2.0)
     again = Scans(ice).fscan("samy", -0.1, STEP, 20, 0.01, "i0", save=False)
