@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.postgresql import Postgresql
 from tests.postgresql import postgresql as own_postgresql
 
 # the machine of the tests is shared: how long an example takes says nothing; and what is checked of a change depends on
 # nothing but the change. `pytest --hypothesis-profile explore` looks for examples that nobody has seen
-settings.register_profile("ronda", deadline=None, derandomize=True)
-settings.register_profile("explore", deadline=None, max_examples=1000)
+PATIENT = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ronda", derandomize=True, **PATIENT)
+settings.register_profile("explore", max_examples=1000, **PATIENT)
 settings.load_profile("ronda")
 
 DEMO = Path(__file__).parents[1] / "config" / "demo"
@@ -183,8 +184,21 @@ def _copy_demo(folder: Path) -> Path:
 
 
 def _bring_up(ronda: Ronda, folder: Path) -> Beamline:
+    """Returns when its devices have heard from their hardware; a server is ready before they have."""
+    from ronda.framework.clients.beamline import Beamline as Client
+    from ronda.shell.commands.connecting import wait_until_settled
+
     ronda("up", folder, "--detach")
-    return Beamline(folder, ronda.exports(folder), ronda)
+    running = Beamline(folder, ronda.exports(folder), ronda)
+    told = running.exports
+    client = Client.connect(
+        told["TANGO_HOST"], told["RONDA_REDIS_URL"].strip("'"), told["RONDA_BEAMLINE"], ronda.environment
+    )
+    try:
+        wait_until_settled(client, 150)
+    finally:
+        client.close()
+    return running
 
 
 @pytest.fixture(scope="session")
@@ -192,7 +206,9 @@ def demo(ronda: Ronda, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bea
     """The demo beamline, running; tests leave it as they found it."""
     folder = _copy_demo(tmp_path_factory.mktemp("session") / "demo")
     try:
-        yield _bring_up(ronda, folder)
+        running = _bring_up(ronda, folder)
+        _wait_for(lambda: str(running.device("cam").State()) == "ON", 150, "cam has compiled its kernels")
+        yield running
     finally:
         ronda("down", folder, code=None)
 
