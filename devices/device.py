@@ -316,6 +316,7 @@ class RondaDevice(tango.server.Device):
 
     def take_state(self, state: tango.DevState, sentence: str) -> None:
         """Take a state with its sentence; the events follow with `tell_state`. Any thread."""
+        sentence = sentence.encode("latin-1", "replace").decode("latin-1")  # no more goes over Tango
         if (state, sentence) == self._state_shown:
             return  # hundreds of axes that stand say so each second
         self._state_shown = (state, sentence)
