@@ -97,6 +97,8 @@ def _file(beamline: Beamline, scan: Scan) -> SavedFile:
 def _points(scan: Scan, record: Record) -> int:
     """How many points are complete: published by every device that measures."""
     lengths = [
-        scan.extent(device.name).length for device in scan.description.devices if device.name not in words.AT_END
+        scan.extent(device.name).length
+        for device in scan.description.devices
+        if device.name not in words.AT_END and not device.derived
     ]
     return min(lengths, default=0) if record.points is None else min([*lengths, record.points])

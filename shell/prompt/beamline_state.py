@@ -102,7 +102,9 @@ class BeamlineState:
             return [("class:faint", "none")]
         one = running[-1]
         scan = stream.scan(one.identifier)
-        devices = [device.name for device in scan.description.devices if device.name not in words.AT_END]
+        devices = [
+            device.name for device in scan.description.devices if device.name not in words.AT_END and not device.derived
+        ]
         done = min((scan.extent(name).length for name in devices), default=0)
         of = "" if one.points is None else f"/{one.points}"
         return [("class:busy", f"{one.number} {one.state.lower()} {done}{of}")]
