@@ -58,6 +58,7 @@ class Progress:
         error: what is wrong now.
         missing: by device, ranges of points that are lost.
         missing_frames: by channel, ranges of points whose frames are lost; their other values are there.
+        coming: after the end of the scan, when all that was measured is flushed: pipelines whose results still come.
     """
 
     identifier: str
@@ -68,6 +69,7 @@ class Progress:
     error: str = ""
     missing: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     missing_frames: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    coming: list[str] = field(default_factory=list)
 
     @property
     def over(self) -> bool:
@@ -219,6 +221,8 @@ class Saving:
                 self._insist(self._flush)
             if time.monotonic() - self._flushed_at >= FLUSH_PERIOD and self._dirty:
                 self._insist(self._flush)
+            if self._derived:
+                self._note_coming(cursor)
         self._insist(self._flush)
         while not self._insist(self._ended):
             self._obey()
@@ -344,6 +348,14 @@ class Saving:
             return self._scan.state in State.ENDED
         except ScanGone:
             return True
+
+    def _note_coming(self, cursor: Cursor) -> None:
+        """Tell when nothing but results is missing: nobody needs to wait for those."""
+        left = [one for one in self._scan.description.devices if one.name not in cursor.ends]
+        if left and all(one.derived for one in left) and (self.progress.coming or self._ended()):
+            if not self.progress.coming:
+                self._insist(self._flush)
+            self.progress.coming = sorted({one.name.partition(".")[0] for one in left})
 
     def _end_abandoned(self) -> None:
         """End results that nobody computes any more, so that the file can become final."""

@@ -36,11 +36,13 @@ class SavedFile(NamedTuple):
         path: where it is; empty as long as no writer has taken the scan.
         closed: whether it is final.
         error: what is wrong with it now; empty if nothing is.
+        coming: pipelines whose results alone are not in it yet, after the end of the scan.
     """
 
     path: str = ""
     closed: bool = False
     error: str = ""
+    coming: tuple[str, ...] = ()
 
 
 def require_writer(beamline: Beamline, waiting: Callable[[str], None], check: Callable[[], None]) -> str:
@@ -90,16 +92,23 @@ def saved_file(beamline: Beamline, identifier: str) -> SavedFile:
             if one["identifier"] == identifier:
                 given_up = one["state"] == "given up"
                 error = one["error"] or ("its writer gave it up" if given_up else "")
-                return SavedFile(one["file"], one["state"] == "closed", error)
+                return SavedFile(one["file"], one["state"] == "closed", error, tuple(one.get("coming", ())))
     return SavedFile()
 
 
-def wait_until_closed(beamline: Beamline, identifier: str, timeout: float) -> SavedFile:
-    """Wait until the file of a scan is final, or something is wrong with it, or the time is over (s)."""
+def wait_until_closed(beamline: Beamline, identifier: str, timeout: float, *, results: bool = True) -> SavedFile:
+    """Wait until the file of a scan is final, or something is wrong with it, or the time is over (s).
+
+    Args:
+        beamline: with its writers.
+        identifier: of the scan.
+        timeout: longest wait in s.
+        results: whether to wait for results of pipelines too.
+    """
     deadline = time.monotonic() + timeout
     while True:
         found = saved_file(beamline, identifier)
-        if found.closed or found.error or time.monotonic() >= deadline:
+        if found.closed or found.error or (found.coming and not results) or time.monotonic() >= deadline:
             return found
         time.sleep(LOOK_PERIOD)
 

@@ -169,13 +169,16 @@ class Scan:
             self._file = saved_file(self._beamline, self.identifier).path
         return self._file
 
-    def wait_for_file(self, timeout: float = 30.0) -> SavedFile:
+    def wait_for_file(self, timeout: float = 30.0, *, results: bool = True) -> SavedFile:
         """Wait until its file is final; returns at once if something is wrong with that, or it is not saved.
 
         Args:
             timeout: longest wait in s.
+            results: whether to wait for results of pipelines of analysis too.
         """
-        return wait_until_closed(self._beamline, self.identifier, timeout) if self._save else SavedFile()
+        if not self._save:
+            return SavedFile()
+        return wait_until_closed(self._beamline, self.identifier, timeout, results=results)
 
     @property
     def remarks(self) -> list[str]:

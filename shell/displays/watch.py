@@ -115,18 +115,19 @@ class Watch(Observer):
             self._not_named.append(scan)
 
     def name_files(self) -> bool:
-        """Wait for the files of the scans that have ended, and say where each is; returns whether all are closed."""
+        """Wait until what the scans measured is in their files, and say where each is; returns whether all is there."""
         scans, self._not_named = self._not_named, []
-        all_closed = True
+        all_saved = True
         for scan in scans:
-            file = scan.wait_for_file(FILE_TIME)
-            if file.closed:
-                self._print(f"scan {scan.number} saved: {file.path}")
+            file = scan.wait_for_file(FILE_TIME, results=False)
+            if file.closed or (file.coming and not file.error):
+                coming = "" if file.closed else f" (results of {', '.join(file.coming)} still come)"
+                self._print(f"scan {scan.number} saved: {file.path}{coming}")
                 continue
-            all_closed = False
+            all_saved = False
             why = file.error or f"its file {file.path} is still open after {FILE_TIME:g} s"
             self._print(f"scan {scan.number} is not saved yet: {why}")
-        return all_closed
+        return all_saved
 
     def _print(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -34,7 +34,7 @@ def closed(path) -> bool:
 def test_results_may_come_after_the_end_and_say_how_they_were_made(
     stream, paths, start_writer, describe, publish, wait_for
 ):
-    start_writer()
+    writer = start_writer()
     scan = opened_with_results(stream, describe(20))
     publish(scan, 0, 20, seal=True)
     scan.publisher("sums").publish_block({"sums_total": np.arange(5.0)})
@@ -42,6 +42,10 @@ def test_results_may_come_after_the_end_and_say_how_they_were_made(
     assert scan.extent("sums").end is None
     assert scan.extent("mca").end is not None
     path = paths.root / "scan_0001.h5"
+    told = wait_for(lambda: [one for one in json.loads(writer.status().progress) if one["coming"]], "the rest is saved")
+    assert told[0]["coming"] == ["sums"]
+    assert told[0]["points"]["mca"] == 20
+    assert not closed(path)
     with scan.publisher("sums") as publisher:
         assert publisher.index == 5
         publisher.publish_block({"sums_total": np.arange(5.0, 20.0)})
