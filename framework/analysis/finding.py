@@ -59,6 +59,10 @@ def _is_stage(thing: object) -> bool:
 
 
 def _from_file(name: str, file: str, folder: Path | None) -> ModuleType:
+    if Path(file).is_absolute() or ".." in Path(file).parts:
+        raise ConfigurationError(
+            f"the stage {name!r} cannot be imported: its file must be in the folder of the YAML files"
+        )
     path = (folder or Path(os.environ.get("RONDA_CONFIG_FOLDER", "."))) / file
     spec = importlib.util.spec_from_file_location(f"ronda_stages_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():

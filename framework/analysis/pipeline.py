@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -149,6 +151,12 @@ class Pipeline:
         if len(self._found) != len(steps):
             raise ConfigurationError(f"{name}: two stages have the same name; give one of them another with name:")
         self.parameters: dict[str, Any] = {step.label: self.checked(step.label, step.parameters) for step in steps}
+
+    @property
+    def digest(self) -> str:
+        """Of its stages as YAML has them: the same for those who would compute the same."""
+        told = json.dumps([asdict(step) for step in self.steps], sort_keys=True)
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def model(self, step: str) -> Any:
         """The model of the parameters of a step."""

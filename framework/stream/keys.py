@@ -91,7 +91,7 @@ def done_work(pipeline: str, scan: str) -> str:
 
 
 def pipeline(name: str) -> str:
-    """Hash: what workers must know of an analysis pipeline: `stages` as JSON."""
+    """Hash: what workers must know of an analysis pipeline: `digest` of its stages."""
     return f"{ROOT}analysis:{name}"
 
 

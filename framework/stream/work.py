@@ -7,7 +7,6 @@ the entry away in the same step: a worker that was stopped and comes back finds 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -51,10 +50,14 @@ class SharedWork:
 
     # -- who hands it out
 
-    def begin(self, stages: Sequence[Mapping[str, Any]]) -> None:
-        """Forget all earlier work, and tell workers the stages."""
+    def begin(self, digest: str) -> None:
+        """Forget all earlier work.
+
+        Args:
+            digest: of the stages, by which workers know whether theirs are the same.
+        """
         self._server.call("DEL", self._work)
-        self._server.call("HSET", keys.pipeline(self._pipeline), "stages", json.dumps(list(stages)))
+        self._server.call("HSET", keys.pipeline(self._pipeline), "digest", digest)
         try:
             self._server.call("XGROUP", "CREATE", self._work, GROUP, "0", "MKSTREAM")
         except redis.ResponseError as error:
@@ -89,10 +92,10 @@ class SharedWork:
 
     # -- workers
 
-    def stages(self) -> list[dict[str, Any]]:
-        """The stages; none if nobody has begun."""
-        text = self._server.call("HGET", keys.pipeline(self._pipeline), "stages")
-        return list(json.loads(text)) if text else []
+    def digest(self) -> str:
+        """Of the stages; empty if nobody has begun."""
+        text = self._server.call("HGET", keys.pipeline(self._pipeline), "digest")
+        return text.decode() if text else ""
 
     def take(self, worker: str, patience: float, wait: float = BLOCKING) -> Work | None:
         """The next piece of work: one that another worker has not renewed for `patience` s, else a new one.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from ronda.framework.analysis.live.shared import SharedServing
 from ronda.framework.analysis.live.worker import concerns, without_own
 from ronda.framework.analysis.pipeline import NotMeasured, Pipeline, Prepared
 from ronda.framework.analysis.sharing import shared_stages
-from ronda.framework.errors import BadValue, RondaError
+from ronda.framework.errors import BadValue, NotReady, RondaError
 from ronda.framework.stream import Device, Scan, ScanGone, State, Stream
 from ronda.framework.stream.description import SUBSCAN, Description
 
@@ -82,10 +83,18 @@ class Analysis:
         self._workers: list[subprocess.Popen[bytes]] = []
         self._error = ""
         self.connected = False
-        self._thread = threading.Thread(target=self._run, name=f"analysis-{pipeline.name}", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to follow the stream."""
+        """Begin to follow the stream; also again, after `close`.
+
+        Raises:
+            NotReady: it has not come to its end yet.
+        """
+        if self._thread is not None and self._thread.is_alive():
+            raise NotReady(f"{self.pipeline.name}: has not ended yet; try again")
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._run, name=f"analysis-{self.pipeline.name}", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -93,8 +102,9 @@ class Analysis:
         self._stop.set()
         for serving, _ in list(self._jobs.values()):
             serving.stop.set()
-        if self._thread.ident is not None:
+        if self._thread is not None:
             self._thread.join()
+        self.connected = False
 
     def describe(self, description: Description) -> list[Device]:
         """What it would add to a scan, and make the stages ready for it; nothing if it does not concern it.
@@ -171,12 +181,13 @@ class Analysis:
         for serving, thread in list(self._jobs.values()):
             serving.stop.set()
             thread.join()
-        self._jobs.clear()
+        with self._lock:
+            self._jobs.clear()
 
     def _attend(self, stream: Stream) -> None:
         work = stream.shared_work(self.pipeline.name)
         if self._options.workers > 1:
-            work.begin([asdict(step) for step in self.pipeline.steps])
+            work.begin(self.pipeline.digest)
         while not self._stop.is_set():
             work.alive()
             place = stream.place()
@@ -251,7 +262,11 @@ class Analysis:
             environment = {name: value for name, value in os.environ.items() if name != MARK}
             command = [sys.executable, "-m", "ronda.framework.analysis.live.worker", self.pipeline.name]
             command += ["--patience", str(self._options.patience), "--parent", str(os.getpid())]
-            self._workers.append(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL))
+            worker = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
+            self._workers.append(worker)
+            assert worker.stdin is not None  # noqa: S101 - it is a pipe
+            with contextlib.suppress(OSError), worker.stdin as told:  # one that died is started again
+                told.write(json.dumps([asdict(step) for step in self.pipeline.steps]).encode())
 
 
 def _key(description: Description, pipeline: str) -> str:

@@ -1,7 +1,7 @@
-"""A process that shares the work of a pipeline: `python -m ronda.framework.analysis.live.worker PIPELINE`, on any host.
+"""Shares the work of a pipeline, on any host: `python -m ronda.framework.analysis.live.worker PIPELINE --config DIR`.
 
 Where the stream is says the environment, as for device servers: RONDA_REDIS_URL, and RONDA_REDIS_USER and
-RONDA_REDIS_PASSWORD if Redis asks for them.
+RONDA_REDIS_PASSWORD if Redis asks for them. What is imported says who starts it, never Redis, into which others write.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ronda.framework.analysis.live.serving import loader
 from ronda.framework.analysis.pipeline import Pipeline, Prepared, Step
 from ronda.framework.analysis.runner import Runner
 from ronda.framework.analysis.sharing import encode_all, shared_stages
-from ronda.framework.errors import NotFound, RondaError
+from ronda.framework.config.load import load_beamline
+from ronda.framework.errors import BadValue, NotFound, RondaError
 from ronda.framework.stream import Stream
 from ronda.framework.stream.answers import NoLongerInMemory, ScanGone
 from ronda.framework.stream.blocks import Block
@@ -35,6 +37,12 @@ from ronda.framework.stream.work import SharedWork, Work
 
 KEPT = 4
 """Scans for which stages are kept ready."""
+
+KIND = "analysis_pipeline"
+"""Of a pipeline in YAML."""
+
+NOT_BEGUN_WAIT = 0.5
+"""Seconds between two looks whether the pipeline runs."""
 
 RENEWALS = 4
 """How often work is renewed in the patience of others."""
@@ -54,32 +62,40 @@ class Worker:
     """Takes ranges of points, computes, hands in.
 
     Args:
-        name: of the pipeline.
+        pipeline: its stages.
         patience: seconds after which others take over the work of a worker that is silent.
         wanted: whether it is to go on.
     """
 
-    def __init__(self, stream: Stream, name: str, patience: float, wanted: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self, stream: Stream, pipeline: Pipeline, patience: float, wanted: Callable[[], bool] = lambda: True
+    ) -> None:
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._stream = stream
-        self._pipeline_name = name
+        self._pipeline = pipeline
         self._patience = patience
         self._wanted = wanted
-        self._work: SharedWork = stream.shared_work(name)
-        self._stages: list[dict[str, Any]] = []
-        self._pipeline: Pipeline | None = None
+        self._work: SharedWork = stream.shared_work(pipeline.name)
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._reader = FrameReader()
         self._now: Work | None = None
 
     def run(self) -> None:
-        """Work until it is not wanted any more."""
+        """Work until it is not wanted any more.
+
+        Raises:
+            BadValue: the pipeline has other stages by now.
+        """
+        self._is_begun()
         for task in (self._renew, self._prepare_ahead):
             threading.Thread(target=task, daemon=True).start()
         while self._wanted():
+            if not self._is_begun():
+                time.sleep(NOT_BEGUN_WAIT)
+                continue
             work = self._work.take(self.name, self._patience)
-            if work is None:
+            if work is None or not self._is_begun():
                 continue
             self._now = work
             try:
@@ -88,6 +104,17 @@ class Worker:
                 self._work.hand_in(self.name, work, work.fields["scan"], self._heading(work))
             finally:
                 self._now = None
+
+    def _is_begun(self) -> bool:
+        """Whether the pipeline hands out work, for the stages that are known here."""
+        digest = self._work.digest()
+        if digest and digest != self._pipeline.digest:
+            name = self._pipeline.name
+            raise BadValue(
+                f"worker: the stages of {name} that are known here are not those with which {name} runs; start both "
+                "with the same YAML files"
+            )
+        return bool(digest)
 
     def _do(self, work: Work) -> None:
         job = self._job(work.fields["scan"])
@@ -115,10 +142,6 @@ class Worker:
 
     def _job(self, scan: str) -> Job:
         with self._lock:
-            stages = self._work.stages()
-            if self._pipeline is None or stages != self._stages:
-                self._stages, self._jobs = stages, {}
-                self._pipeline = Pipeline(self._pipeline_name, [Step(**one) for one in stages])
             job = self._jobs.pop(scan, None) or Job(self._stream.scan(scan), self._pipeline)
             self._jobs[scan] = job  # the last is the one used last
             for old in list(self._jobs)[:-KEPT]:
@@ -126,7 +149,6 @@ class Worker:
             return job
 
     def _take_parameters(self, job: Job, wanted: Mapping[str, Any]) -> None:
-        assert self._pipeline is not None  # noqa: S101 - the job was made with it
         for placed in job.prepared.placed[: job.stages]:
             label = placed.step.label
             if wanted.get(label, job.parameters[label]) != job.parameters[label]:
@@ -151,7 +173,7 @@ class Worker:
                 for news in self._stream.news(timeout=60.0):
                     if news.state == State.PREPARING:
                         with contextlib.suppress(NotFound):
-                            if concerns(self._stream.scan(news.identifier), self._pipeline_name):
+                            if concerns(self._stream.scan(news.identifier), self._pipeline.name):
                                 self._job(news.identifier)
             except Exception:  # noqa: BLE001 - who takes the work says what is wrong
                 time.sleep(1.0)
@@ -172,6 +194,7 @@ def main() -> None:
     """Run a worker."""
     parser = argparse.ArgumentParser(description="Share the work of a pipeline of live analysis.")
     parser.add_argument("pipeline")
+    parser.add_argument("--config", type=Path, help="folder of the YAML files; else the stages come on stdin, as JSON")
     parser.add_argument("--patience", type=float, default=2.0, help="seconds after which silent workers are replaced")
     parser.add_argument("--parent", type=int, default=0, help="end when this is no longer the parent process")
     arguments = parser.parse_args()
@@ -179,10 +202,27 @@ def main() -> None:
     url = os.environ.get("RONDA_REDIS_URL", "")
     if not url:
         sys.exit("worker: RONDA_REDIS_URL is not set in the environment; `ronda env` tells it")
+    try:
+        pipeline = _pipeline(arguments.pipeline, arguments.config)
+    except RondaError as error:
+        sys.exit(f"worker: {error}")
     user, password = os.environ.get("RONDA_REDIS_USER"), os.environ.get("RONDA_REDIS_PASSWORD")
     with Stream.connect(url, user=user, password=password, wait=30.0) as stream:
         own = arguments.parent
-        Worker(stream, arguments.pipeline, arguments.patience, lambda: not own or os.getppid() == own).run()
+        try:
+            Worker(stream, pipeline, arguments.patience, lambda: not own or os.getppid() == own).run()
+        except BadValue as error:
+            sys.exit(str(error))
+
+
+def _pipeline(name: str, folder: Path | None) -> Pipeline:
+    if folder is None:
+        return Pipeline(name, [Step(**one) for one in json.load(sys.stdin)])
+    loaded = load_beamline(folder, os.environ)
+    entries = {one.name: one.entry for server in loaded.servers.values() for one in server.devices}
+    if name not in entries or entries[name].kind != KIND:
+        raise NotFound(f"{folder} has no pipeline {name}")
+    return Pipeline(name, [Step(**one) for one in entries[name].model_dump()["stages"]], folder)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ import pytest
 from ronda.framework.analysis.aligning import LOST, RAISED, SKIPPED
 from ronda.framework.analysis.live.analysis import Analysis
 from ronda.framework.analysis.live.options import Options
+from ronda.framework.analysis.live.worker import Worker
 from ronda.framework.analysis.pipeline import Pipeline, Step
+from ronda.framework.errors import BadValue
 from ronda.framework.stream import Channel, Description, Device, Scan, State, Stream
 from ronda.framework.stream.description import EACH_POINT
 from tests.framework.analysis import test_runner as offline
@@ -269,7 +271,7 @@ def test_killing_workers_loses_nothing_and_doubles_nothing(stream: Stream, redis
 
 def test_only_who_has_work_may_hand_it_in(stream: Stream) -> None:
     shared = stream.shared_work("fence")
-    shared.begin([])
+    shared.begin("same")
     shared.hand_out({"scan": "s", "first": "0"})
     late = shared.take("late", patience=60.0)
     assert late is not None
@@ -320,3 +322,24 @@ def test_a_worker_that_was_stopped_and_comes_back_late_doubles_nothing(
         take(stream, other, frames[:200], [20])
         complete(other, "stopped")
     assert np.array_equal(totals, [frame[frame > 0].astype(float).sum() for frame in frames])
+
+
+def test_a_worker_refuses_the_work_of_other_stages(stream: Stream) -> None:
+    pipeline = Pipeline("other", [Step(f"{HERE}:moments", inputs={"frame": "image"})])
+    stream.shared_work("other").begin(Pipeline("other", [Step(f"{HERE}:moments")]).digest)
+    with pytest.raises(BadValue, match="start both with the same YAML files"):
+        Worker(stream, pipeline, 1.0).run()
+
+
+def test_a_pipeline_may_be_closed_and_started_again(stream: Stream, redis_server: RedisServer) -> None:
+    device = Device("counter", [Channel("number", "<i8")], {EACH_POINT: True})
+    pipeline = Pipeline("twice", [Step(f"{HERE}:RunningMean", inputs={"value": "number"})])
+    with running(redis_server, pipeline) as analysis:
+        wait_until(lambda: analysis.connected)
+        analysis.close()
+        assert not analysis.connected
+        analysis.start()
+        scan = opened(stream, [analysis], [device])
+        with scan.publisher("counter") as publisher:
+            publisher.publish_block({"number": np.arange(10)})
+        assert results(scan, "twice_mean") == pytest.approx(np.cumsum(np.arange(10)) / np.arange(1, 11))
