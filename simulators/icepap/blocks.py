@@ -8,12 +8,14 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from ronda.simulators.framing import Framing
 from ronda.simulators.icepap.protocol import ErrorText, IcepapError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 START = struct.pack("<I", 0xA5AA555A)
 """What a block begins with; its number of 16 bit words and their sum follow, 32 bits each."""
@@ -44,7 +46,7 @@ TYPES = {
 }
 NO_ADDRESS = 0xFF
 
-Floats = npt.NDArray[np.float64]
+Floats: TypeAlias = "npt.NDArray[np.float64]"
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ def words_of(block: str) -> bytes:
     Raises:
         IcepapError: its sum is wrong.
     """
+    import numpy as np
+
     data = block.encode("latin-1")
     total = int.from_bytes(data[8:12], "little")
     words = data[HEADER:]
@@ -100,6 +104,8 @@ def vectors(data: bytes) -> list[tuple[str, int, Floats]]:
     Raises:
         IcepapError: this is none.
     """
+    import numpy as np
+
     found = []
     while len(data) >= _VECTOR.size:
         signature, version, offset, size, count, dtype, packed, flags, first = _VECTOR.unpack_from(data)

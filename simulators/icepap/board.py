@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ronda.simulators.icepap.cam import Cam
 from ronda.simulators.icepap.parametric import Table, knots, parameter_course
 from ronda.simulators.icepap.protocol import Bit, Disable, StopCode
@@ -122,6 +120,8 @@ class Board:
         Raises:
             Refused: it has none, or none that reaches so far.
         """
+        import numpy as np
+
         if self.table is None or not self.table.ends[0] <= parameter <= self.table.ends[1]:
             raise Refused("out of the range of the parametric table" if self.table else "no parametric table")
         return round(float(self.table.at(np.array([parameter]))[0][0]))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, TypeAlias
 
 from ronda.simulators.physics.path import Knot
 from ronda.simulators.physics.trajectory import Phase, Trajectory, at_rest, trapezoid
 
-Floats = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+Floats: TypeAlias = "npt.NDArray[np.float64]"
 
 PARTS = 400
 """Knots that a motion with a ramp of the parameter is divided into."""
@@ -32,6 +34,8 @@ class Table:
 
     def at(self, values: Floats) -> tuple[Floats, Floats]:
         """Positions and slopes at values of the parameter (cubic Hermite interpolation)."""
+        import numpy as np
+
         place = np.clip(np.searchsorted(self.parameters, values, "right") - 1, 0, len(self.parameters) - 2)
         h = self.parameters[place + 1] - self.parameters[place]
         s = values - self.parameters[place]
@@ -51,6 +55,8 @@ class Table:
 
 def natural_slopes(parameters: Floats, positions: Floats) -> Floats:
     """Slopes of the natural cubic spline through points: its second derivative is continuous, and 0 at both ends."""
+    import numpy as np
+
     h, n = np.diff(parameters), len(parameters)
     mean = np.diff(positions) / h
     matrix, right = np.zeros((n, n)), np.zeros(n)
@@ -75,6 +81,8 @@ def parameter_course(start: float, origin: float, target: float, velocity: float
 
 def knots(table: Table, course: Trajectory) -> list[Knot]:
     """Where the axis passes while the parameter takes its course; times count from its start."""
+    import numpy as np
+
     low, high = sorted((course.origin, course.target))
     if len(course.phases) == 2:  # at constant velocity: between rows, cubic polynomials stay such
         inside = table.parameters[(table.parameters > low) & (table.parameters < high)]

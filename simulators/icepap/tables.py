@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
 from ronda.simulators.icepap.blocks import NO_ADDRESS, Floats, vectors, words_of
 from ronda.simulators.icepap.board import Board
 from ronda.simulators.icepap.cam import MEMORY, SOURCES
@@ -86,6 +84,8 @@ class Tables:
         return [f"{place}/{last}: {cam.source}: {position:.9g}" for place, position in rows]
 
     def _load_cam(self, request: Request) -> None:
+        import numpy as np
+
         board = self._own(request)
         source, words = option(request.words, SOURCES)
         dtype, words = option(words, tuple(CAM_TYPES))
@@ -134,6 +134,8 @@ class Tables:
 
     def _load_tables(self, request: Request) -> None:
         """Tables of one board or several: each has a column PARAMETER, its own or one for all, and POSITION."""
+        import numpy as np
+
         mode, words = option(request.words, ("SPLINE", "LINEAR", "CYCLIC"))
         if words or mode != "SPLINE":  # the others are not simulated
             raise IcepapError(ErrorText.WRONG_PARAMETER)

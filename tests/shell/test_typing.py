@@ -52,7 +52,7 @@ def slow(demo: Any, home: None, wait_for: Callable[..., Any]) -> Iterator[None]:
 def test_the_first_screen_says_where_one_is(demo: Any, seat: Callable[..., Any]) -> None:
     typist = seat(demo.folder)
 
-    assert "beamline demo: 19 axes" in typist.seen
+    assert "beamline demo: 20 axes" in typist.seen
     assert "Ctrl-C stops" in typist.seen
 
 

@@ -54,7 +54,7 @@ class Contents:
     counters: dict[str, str]
     area: bool
     timers: dict[str, str] = field(default_factory=dict)
-    spectra: dict[str, Spectral] = field(default_factory=dict)
+    spectra: dict[str, Spectral] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, description: Description) -> Contents:

@@ -116,7 +116,7 @@ def test_pynx_says_that_the_file_is_valid(saved, name):
 def test_what_pynx_does_not_know_are_our_own_fields_alone(saved, name):
     said = run("pynx", "validate", saved.files[name])
     warnings = re.findall("^WARNING: (?!Invalid: )(.*)$", said, re.MULTILINE)
-    own = ("command", "end_message", "end_reason", "scan_number")
+    own = ("command", "end_message", "end_reason", "marks", "scan_number")
     known = [f"Field /{entry_of(saved, name)}/{field} has no documentation." for field in own]
     assert warnings == known
 
