@@ -20,7 +20,7 @@ def home(demo):
     demo.ronda("shell", demo.folder, "-c", "mv(samy, 0, samz, 0, s1l, 3)")
 
 
-def run_page(demo, name: str) -> str:
+def run_page(demo, name: str, timeout: float = 300) -> str:
     """Write the files of a page, and type what stands in it."""
     typed = []
     for language, text in BLOCK.findall((PAGES / name).read_text()):
@@ -31,7 +31,7 @@ def run_page(demo, name: str) -> str:
         elif language == "text":
             typed.append(text)
     assert typed
-    return demo.ronda("shell", demo.folder, "-c", "".join(typed), timeout=300).stdout
+    return demo.ronda("shell", demo.folder, "-c", "".join(typed), timeout=timeout).stdout
 
 
 def test_what_is_moved_in_a_cleanup_block_comes_back(demo, home) -> None:
@@ -61,10 +61,10 @@ def test_a_peak_is_found_and_gone_to(demo, home) -> None:
     assert "samy stands at 0." in printed
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_scans_choose_their_points(demo, home) -> None:
     try:
-        printed = run_page(demo, "let-a-scan-choose-its-points.md")
+        printed = run_page(demo, "let-a-scan-choose-its-points.md", timeout=900)
     finally:
         demo.ronda(
             "shell", demo.folder, "-c", "mv(s1vg, 6, pitch2, 0, m1pitch, 3, camf, 0.35, energy, 10); mv(s1vo, 0)"

@@ -4,6 +4,7 @@ import pytest
 
 from ronda.framework.clients.counter import sampling
 from ronda.framework.errors import BadValue, NotFound, NotReady, OutOfRange
+from ronda.framework.scan.awaited import Awaited
 from ronda.framework.scan.choice import Found
 from ronda.framework.scan.presets import PointPreset
 from ronda.framework.scan.stopped import ScanStopped
@@ -30,7 +31,7 @@ def back(beamline, name, position):
 
 
 def test_align_finds_the_centre_of_a_slit_and_stays_there(scans, recorder, beamline, place):
-    place(samy=-3.6, s1vg=0.4)
+    place(samy=-3.6, s1vg=0.4, s1vo=0.0)
     scan = scans.align("s1vo", "diode", 3, 0.05)
 
     # an error of 0.001 mm by the fit, with the 0.3 % of noise that change slowly
@@ -42,7 +43,7 @@ def test_align_finds_the_centre_of_a_slit_and_stays_there(scans, recorder, beaml
     measured = [values["diode"] for _, values in recorder.points]
     assert scan.points_done == len(measured) > 20
     assert scan["diode"].tolist() == measured
-    assert scan.wait_for_file(60).closed
+    assert scan.wait_for_file(150).closed
 
 
 def test_autofocus_finds_the_focus_of_the_beam_viewer(scans, beamline, place):
@@ -117,7 +118,8 @@ def test_a_generator_is_told_what_was_measured_at_its_point(scans, recorder, bea
     assert back(beamline, "samx", 0.3)
 
 
-def test_results_of_its_point_are_told_too_and_those_that_nobody_computes_refused(scans, beamline, place):
+def test_results_of_its_point_are_told_too_and_those_that_nobody_computes_refused(scans, beamline, place, monkeypatch):
+    monkeypatch.setattr(Awaited.collect, "__defaults__", (150.0,))
     place(samx=0.1)
     decide, told = climb([(0.2,), (0.4,)])
     scan = scans.choose(
