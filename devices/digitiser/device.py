@@ -56,6 +56,11 @@ class DigitiserDevice(GatedDevice, DetectorDevice):
         self._lost = 0
         super().opened()
 
+    def learn(self) -> None:
+        """Ask what the digitiser can; what sorts its samples is compiled now, not in a scan."""
+        super().learn()
+        spectra.compile_soon(self.label, self.parameters)
+
     def time_limits(self) -> tuple[float, float]:
         """From one sample on."""
         return 1.0 / self.parameters.sample_rate, LONGEST

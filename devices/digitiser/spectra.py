@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -117,10 +118,38 @@ def source(label: str, parameters: DigitiserParameters, bins: Bins) -> dict[str,
     return {"name": source_name(label), "channels": channels, "attributes": {"bins": asdict(bins)}}
 
 
+def compile_soon(label: str, parameters: DigitiserParameters) -> None:
+    """Compile what sorts samples before a scan needs it, beside, if there may be spectra.
+
+    Whether it fails the next scan tells, which tries again.
+    """
+    if parameters.spectra is None and not any(one.axis for one in parameters.channels.values()):
+        return
+
+    def work() -> None:
+        with suppress(Exception):
+            prepared(np.array([0.0, 1.0]), 1, 1.0)
+
+    threading.Thread(target=work, name=f"kernel of {label}", daemon=True).start()
+
+
+def prepared(edges: npt.NDArray[np.float64], channels: int, hysteresis: float) -> EncoderSpectra:
+    """What sorts samples, compiled.
+
+    Args:
+        edges: of the bins, in counts, ascending.
+        channels: of the digitiser.
+        hysteresis: by how many counts the encoder comes back before its sweep has ended.
+    """
+    from ronda.framework.kernels.encoder_spectra import EncoderSpectra
+
+    return EncoderSpectra(edges, channels, encoder=np.int64, hysteresis=hysteresis)
+
+
 class SpectraRecorder:
     """Sorts the samples of one scan, and publishes each spectrum as soon as its sweep has ended; used in one thread.
 
-    Its kernel is prepared meanwhile, and compiled if that has not been done on this machine; samples wait for it.
+    Its kernel is prepared meanwhile: loaded, or compiled if `compile_soon` has not done that; samples wait for it.
 
     Args:
         publisher: of that source.
@@ -154,6 +183,7 @@ class SpectraRecorder:
         self._gaps: list[tuple[int, int]] = []
         self._sorted = self._published = 0
         self._spectra: EncoderSpectra | None = None
+        self._failure: Exception | None = None
         self._preparing = threading.Thread(target=self._prepare, name=f"kernel of {label}", daemon=True)
         self._preparing.start()
 
@@ -164,8 +194,10 @@ class SpectraRecorder:
         """The next samples, and the values of the channels that are worked out.
 
         Raises:
+            HardwareFault: the kernel could not be prepared.
             HeldBack, Replaced, ScanOver, ScanGone, CommunicationFailed: nothing can be published.
         """
+        self._require_kernel()
         positions = np.ascontiguousarray(values[:, self._place])
         self._sorted += len(samples)
         spectra = self._spectra
@@ -183,22 +215,34 @@ class SpectraRecorder:
         """Nothing more comes: publish the spectrum of the sweep in hand.
 
         Raises:
-            HardwareFault: the kernel could not be compiled.
-            as `take`.
+            HardwareFault: the kernel is not compiled in time.
+            and as `take`.
         """
         self._preparing.join(PREPARED_LIMIT)
+        self._require_kernel()
         spectra = self._spectra
         if spectra is None:
-            raise HardwareFault(f"{self._label}: the kernel of its spectra could not be compiled")
+            raise HardwareFault(
+                f"{self._label}: the kernel of its spectra is not compiled after {PREPARED_LIMIT:g} s; is the machine "
+                "busy? Scan again"
+            )
         self._sort_waiting(spectra)
         self._publish([spectra.flush()])
         self._publisher.seal()
 
     def _prepare(self) -> None:
-        from ronda.framework.kernels.encoder_spectra import EncoderSpectra
-
         turn = max(TURN * (self._edges[-1] - self._edges[0]), FEWEST)
-        self._spectra = EncoderSpectra(self._edges, self._channels, encoder=np.int64, hysteresis=turn)
+        try:
+            self._spectra = prepared(self._edges, self._channels, turn)
+        except Exception as error:  # noqa: BLE001 - the thread of the samples tells it
+            self._failure = error
+
+    def _require_kernel(self) -> None:
+        if self._failure is not None:
+            raise HardwareFault(
+                f"{self._label}: the kernel of its spectra could not be prepared: {self._failure!r}; see that numba "
+                "works and that NUMBA_CACHE_DIR, or the user's folder of caches, can be written"
+            ) from self._failure
 
     def _sort_waiting(self, spectra: EncoderSpectra) -> None:
         waiting, self._waiting = self._waiting, []

@@ -8,7 +8,7 @@ import pytest
 
 from ronda.devices.digitiser.contract import DigitiserParameters
 from ronda.devices.digitiser.spectra import Bins, SpectraRecorder, bins_of, source
-from ronda.framework.errors import OutOfRange
+from ronda.framework.errors import HardwareFault, OutOfRange
 
 CHANNELS = {
     "angle": {"channel": 0, "unit": "deg", "scale": 0.001, "offset": 0.0005, "wraps": True, "axis": "bragg"},
@@ -44,6 +44,21 @@ def test_spectra_that_are_too_large_for_the_stream_are_refused() -> None:
         OutOfRange, match=r"adc: spectra of 50000 bins and 2 channels have 1\.2 MB, and 0\.524 MB is the most"
     ):
         source("adc", parameters(), Bins("angle", 0.0, 1.0, 50_000))
+
+
+def test_that_the_kernel_cannot_be_prepared_is_told_with_the_next_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepared(*_: object) -> None:
+        raise RuntimeError("no folder")
+
+    monkeypatch.setattr("ronda.devices.digitiser.spectra.prepared", prepared)
+    recorder = SpectraRecorder(SimpleNamespace(), "adc", parameters(), Bins("angle", 0.0, 1.0, 5), 0, 3)  # type: ignore[arg-type]
+    samples = np.zeros((4, 3), np.int16)
+    with pytest.raises(
+        HardwareFault, match=r"kernel of its spectra could not be prepared: RuntimeError\('no folder'\)"
+    ):
+        recorder.finish()
+    with pytest.raises(HardwareFault, match="no folder"):
+        recorder.take(samples, samples.astype(np.int64))
 
 
 @pytest.mark.parametrize("scale", [0.001, -0.001])
