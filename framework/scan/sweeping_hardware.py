@@ -96,6 +96,8 @@ class HardwareSweeping(Sweeping):
         self._lines = np.empty(0, np.int32)
         self._line_zero = self._told = self._ended = self._spanned = 0.0
         self._first_time = math.inf
+        self._first_at = 0.0
+        """When the first point of the first line begins, as its axis plans it, in s since 1970."""
         self._spoilt_until = 0
 
     def _sweep(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -112,7 +114,9 @@ class HardwareSweeping(Sweeping):
         started = time.monotonic()
         self.durations.setup += started - asked
         measured = line.npoints * line.time
-        ends = started + self._continuous.swept.before(measured) + measured
+        run_up = self._continuous.swept.before(measured)
+        ends = started + run_up + measured
+        self._first_at = self._first_at or time.time() + run_up
         position: float | None = None
         while position is None:
             yield from self._take(min(SLICE, max(ends - time.monotonic(), 0.0)))

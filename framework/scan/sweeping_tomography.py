@@ -125,18 +125,17 @@ class HardwareTomography(Tomography, HardwareSweeping):
         described = [parts.scan.description.device(card) for card in self._cards]
         frames = [float(one.attributes["exposure"]) for one in described if TRIGGER_SPACING in one.attributes]
         self._exposure = min(frames, default=self._exposure)
-        self._began = 0.0
 
     def _sweep(self, number: int) -> Iterator[tuple[int, dict[str, Any]]]:
         while min(self._cursor.positions[card] for card in self._cards) < self._first:
             yield from self._take(SLICE)
             self._parts.steering.check()
         self._valid = {card: np.empty(0, np.uint8) for card in self._cards}  # those of points at rest are told
-        self._began = time.time()
         yield from super()._sweep(number)
+        self._zero = self._zero or self._first_at  # nothing was taken before: frames behind go on from here
 
     def _elapsed_before(self) -> float:
-        return self._began - self._zero if self._zero else 0.0
+        return self._first_at - self._zero if self._zero else 0.0
 
     def _exposures(self, lasts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         return np.full(len(lasts), self._exposure)

@@ -216,6 +216,13 @@ def test_a_tomogram_has_its_projections_at_hardware_triggers_and_its_fields_at_r
     assert re.search(r"Total number of errors: (\d+)", said)[1] == "0", said
 
 
+def test_the_time_goes_on_in_a_tomogram_with_flat_fields_behind_it_only(detector, home):
+    scan = Scans(detector).fulltomo("rot", 6, 12, 0.06, "det", "i0", **FIELDS | {"darks": 0, "flats": 0}, save=False)
+    elapsed = scan["elapsed_time"]
+    assert elapsed[0] == 0
+    assert (np.diff(elapsed) > 0).all()
+
+
 def test_what_the_detector_cannot_do_is_said_before_anything_moves(detector, home):
     scans, before = Scans(detector), detector["rot"].position
     with pytest.raises(OutOfRange, match=r"det: cannot take a frame each 0\.001 s at triggers, it takes 510 frames/s"):
