@@ -246,6 +246,7 @@ class GatedParticipation(Participation):
         block: dict[str, Any] = {name: values[:, place] for place, name in enumerate(self._names)}
         block[valid_name(self._gated.label)] = valid
         self._publisher.publish_block(block, first=self._done)
+        self._doing, self._sentence = GATED, ""  # it may have been held
         self._done += len(valid)
 
 

@@ -148,7 +148,7 @@ class FramesParticipation(GatedParticipation):
             block[self._image] = [blank if math.isnan(one) else self._frame(int(one)) for one in numbers]
         self._doing = "publishing"
         self._publisher.publish_block(block, first=self._done)
-        self._doing = "gated"
+        self._doing, self._sentence = "gated", ""  # it may have been held
         self._done += len(valid)
         last = max((int(one) for one in numbers if math.isfinite(one)), default=-1)
         for number in [number for number in self._frames if number <= last]:  # those of no point among them
