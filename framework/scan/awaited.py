@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Callable, Sequence
 
-from ronda.framework.errors import NotFound, NotReady, TimedOut
+from ronda.framework.errors import BadValue, NotFound, NotReady, TimedOut
+from ronda.framework.stream.description import Channel, Device
 from ronda.framework.stream.scan import Scan
 
 SLICE = 0.2
@@ -26,16 +27,19 @@ class Awaited:
 
     Raises:
         NotFound: the scan has no such result.
+        BadValue: it is not one number for each point.
     """
 
     def __init__(self, scan: Scan, channels: Sequence[str], check: Callable[[], None]) -> None:
-        devices = {channel.name: one.name for one in scan.description.devices for channel in one.channels}
-        results = [channel.name for one in scan.description.devices if one.derived for channel in one.channels]
+        found = {channel.name: (one, channel) for one in scan.description.devices for channel in one.channels}
+        results = [name for name, (one, channel) in found.items() if one.derived and not why_not(one, channel)]
         for name in channels:
-            if name not in devices:
+            if name not in found:
                 known = f"there are {', '.join(results)}" if results else "no pipeline at work takes what it measures"
                 raise NotFound(f"{name}: is no result of this scan; {known}")
-        self._devices = {name: devices[name] for name in channels}
+            if why := why_not(*found[name]):
+                raise BadValue(f"{name}: {why}; a scan can wait for one number of each of its points")
+        self._devices = {name: found[name][0].name for name in channels}
         self._cursor = scan.follow(list(channels)) if channels else None
         self._kept: dict[str, dict[int, float]] = {name: {} for name in channels}
         self._check = check
@@ -87,3 +91,10 @@ class Awaited:
                 for channel, data in block.data.items():
                     if channel in self._kept:
                         self._kept[channel][index] = float(data[place])
+
+
+def why_not(device: Device, channel: Channel) -> str:
+    """Why a channel is not one number for each point of the scan itself; empty if it is."""
+    if channel.shape != ():
+        return f"has {' x '.join(map(str, channel.shape))} numbers for a point"
+    return "has points of its own, which are not those of the scan" if device.points_of != 1 else ""

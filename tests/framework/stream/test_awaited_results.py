@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ronda.framework.errors import NotFound, NotReady, TimedOut
+from ronda.framework.errors import BadValue, NotFound, NotReady, TimedOut
 from ronda.framework.scan.awaited import Awaited
 from ronda.framework.scan.stopped import ScanStopped
 from ronda.framework.stream import Channel, Description, Device
@@ -62,3 +62,13 @@ def test_a_stop_ends_the_waiting(scan):
 def test_a_result_that_nobody_computes_is_refused(scan):
     with pytest.raises(NotFound, match="nobody: is no result of this scan; there are width, height"):
         Awaited(scan, ["nobody"], nothing)
+
+
+def test_what_is_not_one_number_for_each_point_is_refused(stream):
+    shape = Device("shape", [Channel("profile", shape=(2, 8))], {"derived": True})
+    beside = Device("mca", [Channel("fe")], {"subscan": 2})
+    scan = stream.open_scan(Description("test()", [shape, beside]))
+    with pytest.raises(BadValue, match="profile: has 2 x 8 numbers for a point; a scan can wait for one number"):
+        Awaited(scan, ["profile"], nothing)
+    with pytest.raises(BadValue, match="fe: has points of its own, which are not those of the scan"):
+        Awaited(scan, ["fe"], nothing)
