@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ronda.framework.clients.beamline import Beamline
-from ronda.framework.errors import NotReady, RondaError, TimedOut
+from ronda.framework.errors import NotReady, TimedOut
 from ronda.framework.scan.analysis.contents import Contents
 from ronda.framework.scan.analysis.past import read_from_stream, stream_channels
 from ronda.framework.scan.analysis.results import Array, Results
@@ -57,28 +58,35 @@ class OwnScan(Results, Scan):
         self.ending = False
         self._claims = Claims() if claims is None else claims
         self._task: Task | None = None
-        self._failure: RondaError | None = None
+        self._failure: Exception | None = None
+        self._taken = False
+        self._taking = threading.Lock()
+        self._over = False
         self._summary: Summary | None = None
 
     @property
     def spoiled(self) -> int:
         """As of `Scan`."""
-        return super().spoiled if self._summary is None else self._summary.spoiled
+        now = super().spoiled  # first: once there is a summary, what it comes from is gone
+        return now if self._summary is None else self._summary.spoiled
 
     @property
     def durations(self) -> Durations:
         """As of `Scan`."""
-        return super().durations if self._summary is None else self._summary.durations
+        now = super().durations
+        return now if self._summary is None else self._summary.durations
 
     @property
     def remarks(self) -> list[str]:
         """As of `Scan`."""
-        return super().remarks if self._summary is None else self._summary.remarks
+        now = super().remarks
+        return now if self._summary is None else self._summary.remarks
 
     @property
     def found(self) -> Found | None:
         """As of `Scan`."""
-        return super().found if self._summary is None else self._summary.found
+        now = super().found
+        return now if self._summary is None else self._summary.found
 
     @property
     def runs(self) -> bool:
@@ -99,9 +107,24 @@ class OwnScan(Results, Scan):
         """Run it to its end.
 
         Raises:
-            Busy: another scan of this program uses one of its axes.
+            NotReady: it has run already, or runs.
+            Busy: another scan of this program uses one of its axes; it may be run later.
             and as `Scan.run`.
         """
+        self._take("run")
+        try:
+            self._run_here()
+        finally:
+            self._taken = self._over = self._begun
+
+    def _take(self, what: str) -> None:
+        """It is run once, whoever asks first."""
+        with self._taking:
+            if self._taken:
+                raise NotReady(f"{self.label}: has {what} already; make a new one")
+            self._taken = True
+
+    def _run_here(self) -> None:
         with self._claims.of(self._beamline, self.plan.axes, self.plan.command):
             try:
                 super().run()
@@ -121,8 +144,7 @@ class OwnScan(Results, Scan):
         Raises:
             NotReady: it has begun already.
         """
-        if self._task is not None or self._begun:
-            raise NotReady(f"{self.label}: has begun already; make a new one")
+        self._take("begun")
         self.beside = True
         self._task = self._spawn(self._run_beside)
         return self
@@ -135,7 +157,7 @@ class OwnScan(Results, Scan):
 
         Raises:
             TimedOut: it has not ended.
-            RondaError: what made it fail.
+            RondaError, or any other error: what made it fail.
         """
         if not self.wait(timeout):
             raise TimedOut(f"{self.label}: has not ended within {timeout:g} s, it is {self.state}")
@@ -145,12 +167,16 @@ class OwnScan(Results, Scan):
 
     def _run_beside(self) -> None:
         try:
-            self.run()
-        except RondaError as error:
+            self._run_here()
+        except Exception as error:  # noqa: BLE001 - `result` raises it, whatever it is
             self._failure = error
             self.sentence = self.sentence if self._begun else str(error)
         finally:
             self._ended = True
+            self._over = True  # last: who has waited finds all that is to be known, and the axes free
+
+    def _at_rest(self) -> bool:
+        return self._over
 
     # -- what it has measured
 

@@ -135,17 +135,20 @@ class Scan:
     @property
     def spoiled(self) -> int:
         """How many points were measured while a suspender said no; they are marked in the data."""
-        return 0 if self._steering is None else self._steering.spoiled
+        steering = self._steering
+        return 0 if steering is None else steering.spoiled
 
     @property
     def durations(self) -> Durations:
         """Where its time went so far."""
-        return Durations() if self._measuring is None else self._measuring.durations
+        measuring = self._measuring
+        return Durations() if measuring is None else measuring.durations
 
     @property
     def found(self) -> Found | None:
         """What it has found, if it is one that looks for something and has ended well; its axes stand there."""
-        return self._measuring.found if isinstance(self._measuring, Measuring) else None
+        measuring = self._measuring
+        return measuring.found if isinstance(measuring, Measuring) else None
 
     def add_preset(self, preset: Preset) -> None:
         """Have something done around it, its devices or its points.
@@ -183,8 +186,9 @@ class Scan:
     @property
     def remarks(self) -> list[str]:
         """What is missing in its data though it went well: attributes of the baseline, hardware triggers."""
-        told = [] if self._measuring is None else self._measuring.remarks
-        return [*([] if self._baseline is None else self._baseline.remarks), *told, *self._beside.remarks]
+        measuring, baseline = self._measuring, self._baseline
+        told = [] if measuring is None else measuring.remarks
+        return [*([] if baseline is None else baseline.remarks), *told, *self._beside.remarks]
 
     @property
     def subscans(self) -> Sequence[SubScan]:
@@ -200,11 +204,14 @@ class Scan:
             timeout: seconds; None for as long as it takes.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
-        while not self._ended:
+        while not self._at_rest():
             if deadline is not None and time.monotonic() >= deadline:
                 return False
             time.sleep(0.005)
         return True
+
+    def _at_rest(self) -> bool:
+        return self._ended
 
     def pause(self, who: str = "") -> None:
         """Ask it to wait before its next point, until `resume`; the point in hand is finished. Returns at once."""
@@ -330,6 +337,8 @@ class Scan:
         plan = self.plan
         steps: list[Callable[[], None]] = [self._beside.break_off]
         moved = self._measuring is not None and self._measuring.moved
+        if ending.failed and isinstance(self._measuring, Measuring):
+            self._measuring.found = None  # stopped, or failed, afterwards: the axes go back
         tell_return = [partial(observer.on_returning, self) for observer in self._observers]
         if moved and ending.failed:
             steps.append(lambda: ending.note(motion.halt(plan.axes, self._beamline.each)))

@@ -6,6 +6,7 @@ from ronda.framework.clients.counter import sampling
 from ronda.framework.errors import BadValue, NotFound, NotReady, OutOfRange
 from ronda.framework.scan.awaited import Awaited
 from ronda.framework.scan.choice import Found
+from ronda.framework.scan.points import Points
 from ronda.framework.scan.presets import PointPreset
 from ronda.framework.scan.stopped import ScanStopped
 from ronda.framework.scan.suspenders import Suspender
@@ -71,6 +72,20 @@ def test_it_goes_back_and_says_why_if_nothing_is_found(scans, beamline, place):
     assert scans.last.state == "FAILED"
     assert scans.last.found is None
     assert back(beamline, "samx", 0.25)
+
+
+def test_it_goes_back_too_if_it_fails_after_something_was_found(scans, beamline, place, monkeypatch):
+    def fail(points, limit):
+        monkeypatch.undo()
+        raise ScanStopped("stopped by a test")
+
+    monkeypatch.setattr(Points, "wait_for_seals", fail)
+    place(samx=0.1)
+    with pytest.raises(ScanStopped, match="stopped by a test"):
+        choose(scans, climb([(0.2,), (0.4,), (0.3,)])[0])
+
+    assert (scans.last.state, scans.last.points_done, scans.last.found) == ("ABORTED", 3, None)
+    assert back(beamline, "samx", 0.1)
 
 
 @pytest.mark.parametrize("order", ["stop", "abort", "Ctrl-C"])

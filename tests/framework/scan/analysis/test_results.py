@@ -1,11 +1,14 @@
 """What scans of the demo beamline can be asked: data, peaks, going there, scans beside one another, earlier scans."""
 
+import threading
+
 import numpy as np
 import pytest
 
 from ronda.framework.clients.counter import sampling
 from ronda.framework.errors import BadValue, Busy, NotFound, NotReady, OutOfRange
 from ronda.framework.scan.analysis.past import FileScan, PastScan
+from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.standard import Scans
 
 PINHOLE = (0.137, -0.082)
@@ -152,6 +155,10 @@ def test_scans_run_beside_one_another_if_they_share_no_device(scans, wait_for):
     assert second.result(60).state == "COMPLETED"
     wait_for(lambda: first.points_done > 1, 150, "the other measures")
     assert not first.wait(0)
+    with pytest.raises(NotReady, match="has run already; make a new one"):
+        first.run()
+    done = first.durations.exposure
+    wait_for(lambda: first.durations.exposure > done, 150, "it goes on, and tells of it")
     shared = scans.loopscan(1, 0.01, "i0", run=False, save=False).start()
     with pytest.raises(Busy, match=r"ct1: cannot join scan .*: it is in scan"):
         shared.result(60)
@@ -161,6 +168,30 @@ def test_scans_run_beside_one_another_if_they_share_no_device(scans, wait_for):
     assert len(first["i0"]) >= 2
     with pytest.raises(NotReady, match="has begun already; make a new one"):
         first.start()
+
+
+class Slow(Observer):
+    """Is told of the end, and does not come back."""
+
+    def __init__(self):
+        self.told, self.free = threading.Event(), threading.Event()
+
+    def on_prepared(self, scan):
+        raise ZeroDivisionError("a mistake")
+
+    def on_end(self, scan):
+        self.told.set()
+        assert self.free.wait(150)
+
+
+def test_the_result_of_a_scan_beside_is_there_when_all_is_over_and_tells_of_any_error(beamline):
+    slow = Slow()
+    scan = Scans(beamline, "tests", "somebody", [slow]).loopscan(1, 0.01, "i0", run=False, save=False).start()
+    assert slow.told.wait(150)
+    assert (scan.state, scan.runs, scan.wait(0)) == ("FAILED", False, False)
+    slow.free.set()
+    with pytest.raises(ZeroDivisionError, match="a mistake"):
+        scan.result(150)
 
 
 def test_two_scans_never_move_one_axis(scans, recorder, wait_for, beamline):
