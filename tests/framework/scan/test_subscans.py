@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import h5py
 import hdf5plugin  # noqa: F401 - reads compressed frames
 import numpy as np
@@ -66,7 +68,7 @@ def test_a_slow_device_is_measured_by_a_timer_of_its_own_and_stands_in_an_entry_
         assert len(dataset[f"{n}.2/measurement"][SLOW]) == count
     saved = FileScan(path)
     assert saved[SLOW] == pytest.approx(scan[SLOW], nan_ok=True)
-    assert saved.contents() == scan.contents()
+    assert saved.contents() == replace(scan.contents(), spectra={})  # which files do not tell
 
 
 def test_points_of_a_step_scan_and_of_its_subscan_lie_on_one_time_line(scans, beamline):
