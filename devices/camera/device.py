@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -21,7 +22,7 @@ from ronda.devices.driver import offers
 from ronda.devices.gated import GatedDevice
 from ronda.devices.measurement import Measurement, OwnChannel
 from ronda.devices.regions import RegionDetectorDevice
-from ronda.framework.errors import BadValue, Busy, HardwareFault, NotAllowed, NotReady, OutOfRange
+from ronda.framework.errors import BadValue, Busy, HardwareFault, NotAllowed, NotReady, OutOfRange, RondaError, TimedOut
 from ronda.framework.kernels.beam import NOWHERE, beam_position
 from ronda.framework.scan.latches import TRIGGER_SPACING
 from ronda.framework.scan.orders import Order
@@ -185,11 +186,16 @@ class CameraDevice(GatedDevice, RegionDetectorDevice):
         """Get ready to take a frame at each trigger."""
         own = replace(order, exposure=self.triggered_exposure(order.exposure))
         self._triggered_setup = self._wanted(own.exposure)
-        self.prepare_triggered(own, channels[:-1])
         frames = [channel.point_bytes for channel in channels if channel.storage == "reference"]
         stream = self.process.share(ScanStream, "stream")
         ring = stream.ring(self.label, max(frames), self.frame_memory()) if frames else None
-        return FramesParticipation(self, scan, order, own, ring)
+        self.prepare_triggered(own, channels[:-1])
+        try:
+            return FramesParticipation(self, scan, order, own, ring)
+        except BaseException:
+            with suppress(RondaError):  # who asked hears of the first failure
+                self.end_gated()
+            raise
 
     def prepare_gated(self, channels: Sequence[Channel]) -> None:
         """Take a frame at each trigger from now on."""
@@ -205,7 +211,11 @@ class CameraDevice(GatedDevice, RegionDetectorDevice):
                 raise Busy(f"{self.label}: cannot join a scan: it is measuring; stop it first")
             self._driver.arm_triggered(setup)
 
-        self._link.run(self.label, "take frames at triggers", arm)
+        try:
+            self._link.run(self.label, "take frames at triggers", arm)
+        except TimedOut:  # it may still happen, when nobody waits for frames
+            self._link.submit(self._driver.disarm_triggered)
+            raise
         self._setup = setup
 
     def armed(self) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import Future
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
-from ronda.framework.errors import CommunicationFailed, HardwareFault, TimedOut
+from ronda.framework.errors import CommunicationFailed, HardwareFault, RondaError, TimedOut
 
 VERSION = "1.8.0"
 
@@ -74,3 +77,54 @@ class SimplonRest:
             return json.loads(text) if text else None
         except ValueError as error:
             raise CommunicationFailed(f"{self._name}: {self._address} answers {text[:60]!r}, not JSON") from error
+
+
+class Arming:
+    """The command `arm`, which takes seconds: in a thread of its own, so that others reach the detector meanwhile.
+
+    Args:
+        name: of the device, for messages.
+        address: HOST:PORT.
+        limit: longest time that arming takes, in s.
+    """
+
+    def __init__(self, name: str, address: str, limit: float) -> None:
+        self._rest = SimplonRest(name, address, limit)
+        self._answer: Future[int] = Future()
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self._wanted = True
+        threading.Thread(target=self._run, name=f"arming of {name}", daemon=True).start()
+
+    def ended(self, limit: float = 0.0) -> bool:
+        """Whether the detector has answered, or will not, within `limit` (s)."""
+        return self._ended.wait(limit)
+
+    def series(self) -> int:
+        """The number of the series that it is armed for; waits for the answer.
+
+        Raises:
+            HardwareFault: it refuses.
+            CommunicationFailed, TimedOut: it does not answer.
+        """
+        return self._answer.result()
+
+    def give_up(self) -> None:
+        """Nobody wants it any more: if the detector arms later, it is disarmed then."""
+        with self._lock:
+            self._wanted = False
+
+    def _run(self) -> None:
+        try:
+            number = int(self._rest.put("detector command arm")["sequence id"])
+            with self._lock:
+                wanted = self._wanted
+                self._answer.set_result(number)
+            if not wanted:
+                with suppress(RondaError):
+                    self._rest.put("detector command disarm")
+        except Exception as error:  # noqa: BLE001 - it belongs to the one who asks
+            self._answer.set_exception(error)
+        finally:
+            self._rest.close()
+            self._ended.set()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ronda.devices.gated import GatedParticipation
-from ronda.framework.errors import HardwareFault
+from ronda.framework.errors import HardwareFault, RondaError
 from ronda.framework.scan.latches import valid_name
 from ronda.framework.scan.trigger_match import TOLERANCE, Matching
 from ronda.framework.stream.frames.packed import PackedFrame
@@ -70,8 +71,13 @@ class FramesParticipation(GatedParticipation):
 
     def _take_lines(self, until: int | None) -> None:
         self._doing = "arming"
-        while not self._leaving.wait(ARMING_PERIOD) and not self._camera.armed():
-            pass
+        try:
+            while not self._leaving.wait(ARMING_PERIOD) and not self._camera.armed():
+                pass
+        except BaseException:
+            with suppress(RondaError):  # the scan hears of the first failure
+                self._camera.end_gated()
+            raise
         super()._take_lines(until)
 
     def _matching_of_line(self) -> Matching:

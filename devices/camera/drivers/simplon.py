@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from ronda.devices.camera.contract import Camera, Capabilities, Setup, TriggeredCameraParameters, TriggeredFrame
-from ronda.devices.camera.simplon_rest import SimplonRest
+from ronda.devices.camera.simplon_rest import Arming, SimplonRest
 from ronda.devices.camera.stream_v2 import Image, StreamReceiver, began, image_of
 from ronda.framework.config.parameters import Address, parameter
 from ronda.framework.errors import HardwareFault, RondaError, TimedOut
@@ -31,6 +31,12 @@ DTYPES = {8: "u1", 16: "<u2", 32: "<u4"}
 
 MOST_FRAMES = 64
 """Of one call that asks for frames: others want the thread too."""
+
+GIVEN_UP_LIMIT = 1.0
+"""Seconds for which arming that was given up is waited for before the detector is armed again."""
+
+NO_SERIES = -1
+"""While the detector has not said which series it is armed for."""
 
 SOFTWARE, PULSE = "ints", "exts"
 """Trigger modes: a command starts a series of images, or a pulse at the input does."""
@@ -57,6 +63,7 @@ class Simplon(Camera):
 
     _rest: SimplonRest | None = None
     _receiver: StreamReceiver | None = None
+    _arming: Arming | None = None
 
     def connect(self) -> None:
         told = self.parameters
@@ -87,6 +94,8 @@ class Simplon(Camera):
     def disconnect(self) -> None:
         if self._receiver is not None:
             self._receiver.close()
+        if self._arming is not None:
+            self._arming.give_up()
         if self._rest is not None:
             with suppress(RondaError):
                 self._rest.put("detector command abort")
@@ -115,14 +124,20 @@ class Simplon(Camera):
         if self._armed == setup and not self._pending and self._settled() == "ready":
             self._pending, self._image = False, None
             return
-        self._arm(setup, SOFTWARE)
+        self._series = self._arm(setup, SOFTWARE).series()
         self._settled()
         self._require_ready()
         self._armed, self._pending, self._image, self._next = setup, False, None, 0
 
-    def _arm(self, setup: Setup, mode: str) -> None:
-        """Let it arm, for as many triggers as it can take, of one image each."""
+    def _arm(self, setup: Setup, mode: str) -> Arming:
+        """Let it arm, for as many triggers as it can take, of one image each.
+
+        Raises:
+            HardwareFault: it refuses a setting, or still arms for what was given up.
+        """
         rest = self._open()
+        if self._arming is not None and not self._arming.ended(GIVEN_UP_LIMIT):
+            raise HardwareFault(f"{self.name}: the detector still arms for a scan that was stopped; try again")
         self._armed, self._external = None, False
         rest.put("detector command disarm")
         rest.put("detector config trigger_mode", mode)
@@ -133,8 +148,9 @@ class Simplon(Camera):
             frame_time = self._ask("detector config frame_time")
             needed = setup.exposure + float(self._get("detector config detector_readout_time"))
             rest.put("detector config frame_time", max(needed, float(frame_time.get("min", 0.0))))
-        self._series = int(rest.put("detector command arm")["sequence id"])
-        self._arming_since = time.monotonic()
+        self._series, self._arming_since = NO_SERIES, time.monotonic()
+        self._arming = Arming(self.name, self.parameters.address, self.parameters.arm_limit)
+        return self._arming
 
     def _require_ready(self) -> None:
         """See that it is armed, and that images can come.
@@ -207,6 +223,9 @@ class Simplon(Camera):
         self._pending, self._external = False, True
 
     def armed(self) -> bool:
+        if self._arming is None or not self._arming.ended():
+            return False
+        self._series = self._arming.series()
         state = self._get("detector status state")
         waits = time.monotonic() < self._arming_since + self.parameters.arm_limit
         if state not in ("ready", "acquire") and state not in ("idle", "error", "na") and waits:
@@ -231,10 +250,14 @@ class Simplon(Camera):
     def disarm_triggered(self) -> None:
         if self._external:
             self._external = False
+            if self._arming is not None:
+                self._arming.give_up()
             self._open().put("detector command disarm")
 
     def stop(self) -> None:
         self._pending, self._armed, self._external = False, None, False
+        if self._arming is not None:
+            self._arming.give_up()
         self._open().put("detector command abort")
 
     def _settled(self) -> str:

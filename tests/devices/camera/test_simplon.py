@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ import pytest
 from ronda.devices.camera.contract import Setup
 from ronda.devices.camera.drivers import simplon
 from ronda.devices.camera.drivers.simplon import Simplon
+from ronda.devices.camera.simplon_rest import Arming
 from ronda.framework.errors import CommunicationFailed, HardwareFault
 from ronda.simulators.physics.powder import BACKGROUND, COLUMNS, RINGS, ROWS, radius_at
 from ronda.simulators.process import Simulation, SimulatorsFile, start
+from tests.devices.conftest import wait_until
 
 WHOLE = (0, 0, COLUMNS, ROWS)
 
@@ -139,6 +142,54 @@ def test_an_image_that_was_lost_on_its_way_is_not_waited_for_for_ever(
         while driver.busy():
             assert time.monotonic() < deadline
             time.sleep(0.002)
+
+
+def state_of(driver: Simplon) -> str:
+    return str(driver._get("detector status state"))
+
+
+def test_armed_for_triggers_it_can_be_disarmed_at_once_and_be_armed_again(driver: Simplon) -> None:
+    driver.arm_triggered(Setup(0.01, 1, WHOLE))
+    driver.disarm_triggered()  # it may not have heard of the first yet
+    assert driver._arming is not None
+    assert driver._arming.ended(60)
+    assert state_of(driver) == "idle"
+    driver.arm_triggered(Setup(0.01, 1, WHOLE))
+    wait_until(driver.armed, "it is armed", 60)
+    assert state_of(driver) == "ready"
+    driver.disarm_triggered()
+    assert state_of(driver) == "idle"
+    driver.prepare(Setup(0.002, 1, WHOLE))
+    assert image(driver).shape == (ROWS, COLUMNS)
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [(True, ["arm"]), (False, ["arm", "disarm"])])
+def test_arming_that_is_given_up_is_undone_when_the_detector_has_armed(wanted: bool, expected: list[str]) -> None:
+    heard, answers = [], threading.Event()
+
+    class Slow(BaseHTTPRequestHandler):
+        def do_PUT(self) -> None:
+            heard.append(self.path.rpartition("/")[2])
+            assert answers.wait(60)
+            told = b'{"sequence id": 7}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(told)))
+            self.end_headers()
+            self.wfile.write(told)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Slow) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        arming = Arming("det", f"127.0.0.1:{server.server_port}", 60.0)
+        assert not arming.ended()
+        if not wanted:
+            arming.give_up()
+        answers.set()
+        assert arming.ended(60)
+        server.shutdown()
+        thread.join(60)
+    assert arming.series() == 7
+    assert heard == expected
 
 
 def test_a_detector_that_is_not_there_is_said() -> None:
