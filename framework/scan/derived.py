@@ -24,6 +24,7 @@ def with_results(beamline: Beamline, description: Description) -> Description:
     """A scan's description with the results of all pipelines whose inputs it measures, those of others among them.
 
     A pipeline that does not answer, or cannot take what is measured, is left out: the remarks of the scan say why.
+    They are asked one after the other: each that hangs holds up the scan by Tango's time-out, 3 s.
     """
     waiting = list(beamline.devices(PIPELINE_CLASS))
     remarks: list[str] = []
