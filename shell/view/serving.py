@@ -28,6 +28,9 @@ from ronda.shell.view.pointing import Pointing
 LARGEST_MESSAGE = 20_000
 """Bytes that a page may send at once; a larger message ends its connection."""
 
+PATIENCE = 120.0
+"""Seconds within which a page must answer a ping; a machine that is short of time must not lose its pages."""
+
 LAST_WORDS = 3
 """Seconds within which connections must have ended when the view stops."""
 
@@ -108,6 +111,7 @@ def serve(beamline: Beamline, folder: Path, state: Path, place: Place, ready: Ca
             server_header=False,
             ws="websockets-sansio",
             ws_max_size=LARGEST_MESSAGE,
+            ws_ping_timeout=PATIENCE,
             ws_per_message_deflate=False,  # images would cost a core
             timeout_graceful_shutdown=LAST_WORDS,
             ssl_certfile=place.certificate,

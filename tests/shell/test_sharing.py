@@ -20,10 +20,12 @@ def seats(demo: Any, seat: Callable[..., Any]) -> tuple[Any, Any]:
 def samz(demo: Any, wait_for: Any) -> Any:
     """The axis of these tests; it stands at 0 before and is free after."""
     axis = demo.device("samz")
+    velocity = axis.Velocity
     yield axis
     axis.Stop()
     axis.Release()
     wait_for(lambda: axis.State().name == "ON" and not axis.Owner, 150, "samz is free")
+    axis.Velocity = velocity
     axis.Position = 0.0
     wait_for(lambda: axis.State().name == "ON", 150, "samz at 0")
 
@@ -80,7 +82,7 @@ def test_the_axis_of_a_shell_that_was_killed_is_free_again(
     demo: Any, seat: Callable[..., Any], seats: Any, samz: Any, wait_for: Any
 ) -> None:
     dying, other = seat(demo.folder), seats[1]
-    before, samz.Velocity = samz.Velocity, 0.9  # the lock holds for 10 s, and so does the motion
+    before, samz.Velocity = samz.Velocity, 0.3  # the lock holds for 10 s, the motion for 30 s
     dying.send("mv(samz, -9)")
     wait_for(lambda: samz.State().name == "MOVING", 150, "samz moves")
     dying.terminal.kill(signal.SIGKILL)

@@ -103,11 +103,11 @@ def test_small_steps_add_up(typist: Any, demo: Any, home: None) -> None:
 
 
 def test_umv_shows_position_target_and_time_left(typist: Any, demo: Any, slow: None) -> None:
-    demo.device("samx").Velocity = 0.5
-    typist.send("umv(samx, 2)")
-    typist.wait_for(r"→ 2\.0000 mm +\d+\.\d s left")
+    demo.device("samx").Velocity = 0.1
+    typist.send("umv(samx, 1)")
+    typist.wait_for(r"→ 1\.0000 mm +\d+\.\d s left")
 
-    assert "samx      2.0000 mm" in typist.wait_for_prompt()
+    assert "samx      1.0000 mm" in typist.wait_for_prompt()
 
 
 def test_nothing_moves_if_one_target_is_outside_the_limits(typist: Any, demo: Any, home: None) -> None:

@@ -94,26 +94,30 @@ def test_ctrl_c_stops_what_the_code_started_and_gives_130(demo: Any, wait_for: A
     samx = demo.device("samx")
     wait_for(lambda: samx.State().name == "ON", 150, "samx stands")
     velocity, samx.Velocity = samx.Velocity, 0.1  # slower than any machine
-    code = "print('begun', flush=True)\nmv(samx, 9)"
-    process = subprocess.Popen(
-        [Path(sys.executable).parent / "ronda", "shell", demo.folder, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "begun\n"
-    while samx.State().name != "MOVING":
-        assert process.poll() is None
+    try:
+        code = "print('begun', flush=True)\nmv(samx, 9)"
+        process = subprocess.Popen(
+            [Path(sys.executable).parent / "ronda", "shell", demo.folder, "-c", code],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        while samx.State().name != "MOVING":
+            assert process.poll() is None
 
-    process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=180)
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate(timeout=180)
 
-    assert process.returncode == 130
-    assert printed.startswith("interrupted; samx stopped at ")
-    assert samx.State().name == "ON"
-    samx.Velocity = velocity
-    samx.Position = 0.0
+        assert process.returncode == 130
+        assert printed.startswith("interrupted; samx stopped at ")
+        assert samx.State().name == "ON"
+    finally:
+        samx.Stop()
+        wait_for(lambda: samx.State().name == "ON", 150, "samx stands")
+        samx.Velocity = velocity
+        samx.Position = 0.0
     wait_for(lambda: samx.State().name == "ON", 150, "samx at 0")
 
 

@@ -102,7 +102,7 @@ class Page:
 
     def take(self) -> None:
         """Take one message."""
-        header, arrays = decode(self.socket.recv(timeout=60, decode=False))
+        header, arrays = decode(self.socket.recv(timeout=150, decode=False))
         match header["type"]:
             case "scans":
                 self.scans = header["scans"]
@@ -131,7 +131,11 @@ def page(view: View) -> Iterator[Callable[..., Page]]:
 
         def look(token: str = "") -> Page:
             shown = Page(
-                opened.enter_context(connect(f"ws://{view.host}/view", max_size=None, max_queue=None, open_timeout=60))
+                opened.enter_context(
+                    connect(
+                        f"ws://{view.host}/view", max_size=None, max_queue=None, open_timeout=150, ping_interval=None
+                    )
+                )
             )
             shown.ask(do="enter", token=token)
             return shown
@@ -165,7 +169,7 @@ def opened(view: View, chromium: Any) -> Iterator[Callable[..., Any]]:
     def look(token: str = "", address: str = view.address, **how: Any) -> Any:
         page = chromium.new_page(**{"viewport": {"width": 1400, "height": 900}, **how})
         page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(150_000)
         pages.append(page)
         page.goto(address + (f"#{token}" if token else ""))
         return page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -21,13 +22,15 @@ def test_a_curve_is_drawn_and_the_values_under_the_cursor_are_those_of_the_file(
     scan = saved(view.run("ascan(samy, -0.5, 0.8, 30, 0.01, diode); mv(samy, 0)"))
     page.wait_for_selector(f".scan[data-number='{scan.number}'] .plot[data-points='31']")
     assert "31 of 31 points" in page.inner_text(".scan header")
-    box = page.locator(".u-over").bounding_box()
+    page.wait_for_selector(".figures dd")  # the last that moves the plot
+    over = page.locator(".u-over")
     with h5py.File(scan.path) as file:
         entry = file[next(iter(file))]
         x, y = entry["measurement/samy"][:], entry["measurement/diode"][:]
     for at in (0, 12, 30):
         part = (x[at] - x[0]) / (x[-1] - x[0])
-        page.mouse.move(box["x"] + 0.5 + part * (box["width"] - 1), box["y"] + 20)
+        box = over.bounding_box()
+        over.hover(position={"x": 0.5 + part * (box["width"] - 1), "y": box["height"] / 2})
         page.wait_for_function(
             "wanted => [...document.querySelectorAll('.u-legend .u-value')].map(one => one.innerText).join() === wanted",
             arg=f"{float(f'{x[at]:.7g}'):g},{y[at]:g}",
@@ -54,9 +57,9 @@ def test_scans_are_drawn_side_by_side_and_saved_as_picture_and_numbers(view: Vie
     scan = saved(told)
     page = opened()
     page.wait_for_selector(f".scan[data-number='{scan.number}'] .plot[data-points='9']")
-    former = page.locator("option", has_text=f"{scan.number - 1}  ascan(samy, -0.5, 0.8, 8").first.get_attribute(
-        "value"
-    )
+    former = page.locator(
+        "option", has_text=re.compile(rf"^\s*{scan.number - 1}\s+ascan\(samy, -0\.5, 0\.8, 8")
+    ).first.get_attribute("value")
     page.get_by_label("beside").select_option(former)
     page.wait_for_selector(f".u-legend .u-label:text-is('diode #{scan.number - 1}')")
     with page.expect_download() as given:

@@ -32,7 +32,12 @@ def test_the_page_is_there_dies_comes_back_and_goes(
     assert "<title>" in httpx.get(look, timeout=60).text
     first = process()["pid"]
     os.kill(first, signal.SIGKILL)
-    wait_for(lambda: runs() and process()["pid"] != first, 150, "it runs again")
+
+    def again() -> bool:
+        now = process()  # read once: state and number belong together
+        return now["state"] == "RUNNING" and now["pid"] not in (0, first)
+
+    wait_for(again, 150, "it runs again")
     assert process()["restarts"] >= 1
     assert httpx.get(look, timeout=60).status_code == 200
     assert "view" in beamline.marked()

@@ -44,8 +44,7 @@ def saved(told: str) -> Saved:
 def test_a_page_has_every_number_of_the_file(view: View, page: Callable[..., Page]) -> None:
     shown = page()
     scan = saved(view.run("ascan(samy, -0.5, 0.8, 40, 0.01, diode, i0); mv(samy, 0)"))
-    shown.until(scan.over(shown))
-    assert shown.heading["state"] == "COMPLETED"
+    shown.until(lambda: scan.over(shown)() and shown.heading["state"] == "COMPLETED")  # either may come first
     assert shown.heading["plot"] == {"signals": ["diode", "i0"], "axes": ["samy"]}
     with h5py.File(scan.path) as file:
         entry = file[next(iter(file))]
@@ -60,11 +59,10 @@ def test_a_page_that_comes_late_has_the_whole_scan_and_the_latest_of_its_arrays(
     shown = page()
     shown.ask(do="arrays", channels=["cam", "mca"])
     shown.until(scan.over(shown))
-    shown.until(lambda: len(shown.arrays) == 2 and "cam_x" in shown.columns)
-    assert shown.columns["cam_x"].length == 4
+    shown.until(lambda: all(shown.arrays.get(name, (-1,))[0] == 3 for name in ("cam", "mca")))
+    shown.until(lambda: "cam_x" in shown.columns and shown.columns["cam_x"].length == 4)
     with h5py.File(scan.path) as file:
         entry = file[next(iter(file))]
-        assert shown.arrays["cam"][0] == shown.arrays["mca"][0] == 3
         np.testing.assert_array_equal(shown.arrays["cam"][1], entry["measurement/cam"][3])
         np.testing.assert_array_equal(shown.arrays["mca"][1], entry["measurement/mca"][3])
 
@@ -153,7 +151,7 @@ def test_what_is_no_order_is_told_and_the_page_lives_on(view: View, page: Callab
 def test_a_page_of_another_site_cannot_connect(view: View) -> None:
     with (
         pytest.raises(InvalidStatus) as refused,
-        connect(f"ws://{view.host}/view", open_timeout=60, origin="http://attacker.org"),  # type: ignore[arg-type]
+        connect(f"ws://{view.host}/view", open_timeout=150, origin="http://attacker.org"),  # type: ignore[arg-type]
     ):
         pass
     assert refused.value.response.status_code == 403
@@ -166,7 +164,7 @@ def test_another_name_that_points_here_is_refused(view: View) -> None:
     host, port = view.host.split(":")
     with (
         pytest.raises(InvalidStatus),
-        connect(f"ws://attacker.org:{port}/view", open_timeout=60, address=(host, int(port))),
+        connect(f"ws://attacker.org:{port}/view", open_timeout=150, address=(host, int(port))),
     ):
         pass
 
@@ -195,9 +193,8 @@ def test_browsers_are_told_to_take_nothing_from_elsewhere(view: View) -> None:
 
 def test_a_flood_from_a_page_ends_its_connection_alone(view: View, page: Callable[..., Page]) -> None:
     other, shown = page(), page()
-    shown.socket.send("x" * 100_000)
-    with pytest.raises(ConnectionClosed):
-        shown.until(lambda: False)
+    with pytest.raises(ConnectionClosed):  # while this is still being sent, or while its answer is awaited
+        shown.ask(do="x" * 100_000)
     assert "error" not in other.ask(do="show", scan="newest")
 
 
