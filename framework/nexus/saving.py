@@ -44,6 +44,9 @@ READ_WAIT = 0.2
 ABANDONED = 60.0
 """Seconds after the end of a scan until results that nobody computes are given up: a dead server is back by then."""
 
+STALLED = 600.0
+"""Seconds after the end of the scan without a new result, until results are given up though their pipeline runs."""
+
 END_WAIT = 0.005
 """Seconds between two looks whether the scan has ended, once all its devices have."""
 
@@ -127,6 +130,7 @@ class Saving:
         self._derived = any(device.derived for device in scan.description.devices)
         self._look_at = 0.0
         self._abandoned_since: float | None = None
+        self._grown: dict[str, tuple[int, float]] = {}
 
     def run(self) -> None:
         """Save the scan; what can be tried again is tried until it works or `stop` is ordered."""
@@ -360,16 +364,34 @@ class Saving:
     def _end_abandoned(self) -> None:
         """End results that nobody computes any more, so that the file can become final."""
         now = time.monotonic()
-        if not self._derived or now < self._look_at or not self._ended():
+        if not self._derived or now < self._look_at:
             return
         self._look_at = now + ABANDONED / 10
+        if not self._ended():
+            return
         with suppress(ScanGone):  # the cursor finds that out
+            self._end_stalled(now)
             abandoned = self._scan.abandoned_results()
             if not abandoned or self._abandoned_since is None:
                 self._abandoned_since = now
             elif now - self._abandoned_since > ABANDONED:
                 for device in abandoned:
                     self._scan.end_derived(device, f"its pipeline has not run for {ABANDONED:g} s; analyse the file")
+
+    def _end_stalled(self, now: float) -> None:
+        """End results of pipelines that run, but give none: a stage hangs."""
+        waiting: dict[str, list[str]] = {}
+        for device in self._scan.description.devices:
+            if device.derived and self._scan.extent(device.name).end is None:
+                waiting.setdefault(device.name.partition(".")[0], []).append(device.name)
+        for pipeline, devices in waiting.items():
+            points = sum(self._scan.extent(device).length for device in devices)
+            before, since = self._grown.get(pipeline, (-1, now))
+            if points != before:
+                self._grown[pipeline] = (points, now)
+            elif now - since > STALLED:
+                for name in devices:
+                    self._scan.end_derived(name, f"its pipeline gave none for {STALLED:g} s; analyse the file")
 
     def _give_up_rest(self, sentence: str) -> None:
         self._insist(self._flush)

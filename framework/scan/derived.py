@@ -41,7 +41,7 @@ def with_results(beamline: Beamline, description: Description) -> Description:
                 devices = [_device(one) for one in told["devices"]]
                 if devices:
                     description = replace(description, devices=[*description.devices, *devices])
-            except RondaError as error:
+            except (RondaError, ValueError, TypeError, KeyError) as error:
                 remarks.append(f"{pipeline.name} computes nothing: {error}")
                 waiting.remove(pipeline)
                 continue

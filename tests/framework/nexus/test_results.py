@@ -61,6 +61,22 @@ def test_results_may_come_after_the_end_and_say_how_they_were_made(
     wait_for(lambda: not scan.behind(), "memory may let the scan go")
 
 
+def test_results_of_a_pipeline_that_hangs_do_not_keep_the_file_open(
+    stream, paths, start_writer, describe, publish, wait_for, monkeypatch
+):
+    monkeypatch.setattr(saving, "STALLED", 0.2)
+    monkeypatch.setattr(saving, "ABANDONED", 1.0)  # a tenth is the time between two looks
+    start_writer()
+    scan = opened_with_results(stream, describe(20))
+    publish(scan, 0, 20, seal=True)
+    scan.publisher("sums").publish_block({"sums_total": np.arange(5.0)})
+    stream.shared_work("sums").alive()
+    scan.set_state(State.COMPLETED)
+    wait_for(lambda: scan.extent("sums").end, "the results are given up")
+    assert scan.extent("sums").end.sentence == "its pipeline gave none for 0.2 s; analyse the file"
+    wait_for(lambda: not scan.behind(), "the file is closed")
+
+
 def test_results_that_nobody_computes_do_not_keep_the_file_open(
     stream, paths, start_writer, describe, publish, wait_for, monkeypatch
 ):
@@ -71,6 +87,7 @@ def test_results_that_nobody_computes_do_not_keep_the_file_open(
     scan.publisher("sums").publish_block({"sums_total": np.arange(5.0)})
     scan.set_state(State.COMPLETED)
     path = paths.root / "scan_0001.h5"
+    wait_for(lambda: scan.extent("sums").end, "the results are given up")
     wait_for(lambda: closed(path), "the file is closed")
     end = scan.extent("sums").end
     assert end.kind == "failed"
