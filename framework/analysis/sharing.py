@@ -13,6 +13,9 @@ from ronda.framework.analysis.aligning import Batch
 from ronda.framework.analysis.pipeline import Prepared
 from ronda.framework.analysis.runner import InHand, Problem
 
+FAILED = "failed"
+"""Field of what a worker hands in instead of results: why there are none."""
+
 HEAD, DATA, BAD = "head", "data ", "bad "
 
 
@@ -31,21 +34,26 @@ def shared_stages(prepared: Prepared) -> int:
 
 
 def encode_all(prepared: Prepared, works: Sequence[InHand], stages: int) -> dict[str, bytes]:
-    """What shared stages made of consecutive ranges of points, as fields of one entry of Redis."""
-    return {
-        f"{place} {name}": value
+    """What shared stages made of consecutive ranges of points, as fields of one entry of Redis.
+
+    They are two, however many outputs there are: a script of Redis passes on some thousands at most.
+    """
+    parts = [
+        (place, name, value)
         for place, work in enumerate(works)
         for name, value in encode(prepared, work, stages).items()
-    }
+    ]
+    index = [(place, name, len(value)) for place, name, value in parts]
+    return {"index": json.dumps(index).encode(), "parts": b"".join(value for _, _, value in parts)}
 
 
 def decode_all(fields: Mapping[str, bytes]) -> list[InHand]:
     """The same ranges again."""
     found: dict[int, dict[str, bytes]] = {}
-    for field, value in fields.items():
-        place, _, name = field.partition(" ")
-        if place.isdigit():
-            found.setdefault(int(place), {})[name] = value
+    at = 0
+    for place, name, length in json.loads(fields["index"]):
+        found.setdefault(place, {})[name] = fields["parts"][at : at + length]
+        at += length
     return [decode(found[place]) for place in sorted(found)]
 
 

@@ -122,6 +122,11 @@ class SharedWork:
         entry, fields = found[0]
         return Work(entry.decode(), {name: value.decode() for name, value in _fields(fields).items()})
 
+    def deliveries(self, work: Work) -> int:
+        """To how many workers a piece of work in hand was given so far."""
+        pending = self._server.call("XPENDING", self._work, GROUP, work.entry, work.entry, 1)
+        return int(pending[0][3]) if pending else 0
+
     def keep(self, worker: str, work: Work) -> bool:
         """Keep work from being claimed; returns whether the worker still has it."""
         try:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,8 +20,8 @@ from ronda.framework.analysis.live.shared import SharedServing
 from ronda.framework.analysis.live.worker import concerns, without_own
 from ronda.framework.analysis.pipeline import NotMeasured, Pipeline, Prepared
 from ronda.framework.analysis.sharing import shared_stages
-from ronda.framework.errors import BadValue, NotReady, RondaError
-from ronda.framework.stream import Device, Scan, ScanGone, State, Stream
+from ronda.framework.errors import BadValue, NotFound, NotReady, RondaError
+from ronda.framework.stream import Device, Scan, State, Stream
 from ronda.framework.stream.description import SUBSCAN, Description
 
 LOOK_PERIOD = 2.0
@@ -29,6 +29,15 @@ LOOK_PERIOD = 2.0
 
 REMEMBERED = 8
 """Descriptions for which stages are kept ready."""
+
+SHORT_LIFE = 10.0
+"""Seconds: a worker that fails sooner is not started again at once."""
+
+FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
+"""Seconds until it is, doubled from the first to the last."""
+
+END_LIMIT = 2.0
+"""Seconds in which threads and workers end; a stage that hangs longer is left to itself, or killed."""
 
 MARK = "RONDA_PROCESS"
 """Variable of the environment by which a host agent knows its servers; workers are none."""
@@ -81,6 +90,9 @@ class Analysis:
         self._finished: deque[Progress] = deque(maxlen=3)
         self._done: deque[str] = deque(maxlen=1000)
         self._workers: list[subprocess.Popen[bytes]] = []
+        self._born: dict[int, float] = {}
+        self._pause = self._not_before = 0.0
+        self._worker_error = ""
         self._error = ""
         self.connected = False
         self._thread: threading.Thread | None = None
@@ -103,7 +115,7 @@ class Analysis:
         for serving, _ in list(self._jobs.values()):
             serving.stop.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(3 * END_LIMIT)
         self.connected = False
 
     def describe(self, description: Description) -> list[Device]:
@@ -154,7 +166,7 @@ class Analysis:
             told = (*self._finished, *now)
         latest = told[-1] if told else None
         rate = latest.points / latest.seconds if latest is not None and latest.seconds else 0.0
-        error = next((one.error for one in reversed(told) if one.error), "") or self._error
+        error = next((one.error for one in reversed(told) if one.error), "") or self._error or self._worker_error
         return Status(told, bool(now), rate, len(self._workers), error)
 
     # -- the thread
@@ -173,14 +185,23 @@ class Analysis:
                 self._stop.wait(1.0)
         for worker in self._workers:
             worker.terminate()
+        deadline = time.monotonic() + END_LIMIT
         for worker in self._workers:
-            worker.wait()
+            try:
+                worker.wait(max(deadline - time.monotonic(), 0.0))
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait()
         self._workers.clear()
+        self._born.clear()
 
     def _end_jobs(self) -> None:
-        for serving, thread in list(self._jobs.values()):
+        jobs = list(self._jobs.values())
+        for serving, _ in jobs:
             serving.stop.set()
-            thread.join()
+        deadline = time.monotonic() + END_LIMIT
+        for _, thread in jobs:
+            thread.join(max(deadline - time.monotonic(), 0.0))
         with self._lock:
             self._jobs.clear()
 
@@ -206,7 +227,7 @@ class Analysis:
     def _consider(self, stream: Stream, identifier: str) -> None:
         if identifier in self._jobs or identifier in self._done:
             return
-        with contextlib.suppress(ScanGone):
+        with contextlib.suppress(NotFound):  # ScanGone is one
             scan = stream.scan(identifier)
             own = [one.name for one in scan.description.devices if one.derived]
             own = [name for name in own if name.partition(".")[0] == self.pipeline.name]
@@ -221,18 +242,25 @@ class Analysis:
         try:
             if prepared is None:
                 prepared = self.pipeline.prepare(without_own(scan.description, self.pipeline.name))
+            self._require_same(scan, prepared)
             serving = self._serving(stream, scan, prepared)
         except Exception as error:  # noqa: BLE001 - it is somebody's own code
             self._error = f"scan {scan.number}: {error}"
-            self._done.append(scan.identifier)
             for device in scan.description.devices:
                 if device.derived and device.name.partition(".")[0] == self.pipeline.name:
                     scan.end_derived(device.name, self._error)
+            self._done.append(scan.identifier)
             return
         thread = threading.Thread(target=serving.run, name=f"{self.pipeline.name}-{scan.number}", daemon=True)
         with self._lock:
             self._jobs[scan.identifier] = (serving, thread)
         thread.start()
+
+    def _require_same(self, scan: Scan, prepared: Prepared) -> None:
+        """Refuse a scan that was opened when the pipeline had other results."""
+        own = [one for one in scan.description.devices if one.derived and one.name.partition(".")[0] == prepared.name]
+        if _results(own) != _results(prepared.devices):
+            raise BadValue(f"{prepared.name}: its stages have changed since the scan began; analyse the file")
 
     def _serving(self, stream: Stream, scan: Scan, prepared: Prepared) -> Serving:
         if self._options.workers > 1:
@@ -257,16 +285,31 @@ class Analysis:
         """Start workers, and those again that died."""
         if self._options.workers < 2 or self._stop.is_set():
             return
-        self._workers = [one for one in self._workers if one.poll() is None]
-        while len(self._workers) < self._options.workers:
+        now = time.monotonic()
+        for one in [one for one in self._workers if one.poll() is not None]:
+            self._workers.remove(one)
+            if self._born.pop(one.pid) > now - SHORT_LIFE and one.returncode > 0:  # who is killed is replaced at once
+                self._pause = min(max(2 * self._pause, FIRST_PAUSE), LAST_PAUSE)
+                self._not_before = now + self._pause
+                self._worker_error = f"a worker ended soon after its start with code {one.returncode}; see the log"
+        if self._workers and all(born < now - SHORT_LIFE for born in self._born.values()):
+            self._pause, self._worker_error = 0.0, ""
+        while now >= self._not_before and len(self._workers) < self._options.workers:
             environment = {name: value for name, value in os.environ.items() if name != MARK}
             command = [sys.executable, "-m", "ronda.framework.analysis.live.worker", self.pipeline.name]
             command += ["--patience", str(self._options.patience), "--parent", str(os.getpid())]
             worker = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
             self._workers.append(worker)
+            self._born[worker.pid] = now
             assert worker.stdin is not None  # noqa: S101 - it is a pipe
             with contextlib.suppress(OSError), worker.stdin as told:  # one that died is started again
                 told.write(json.dumps([asdict(step) for step in self.pipeline.steps]).encode())
+
+
+def _results(devices: Sequence[Device]) -> dict[str, dict[str, Any]]:
+    return {
+        device.name: {one.name: (one.numpy_dtype, tuple(one.shape)) for one in device.channels} for device in devices
+    }
 
 
 def _key(description: Description, pipeline: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 import numpy as np
 
 from ronda.framework.analysis.pipeline import EVENT_BYTES, Prepared, events_of
 from ronda.framework.analysis.runner import Found
+from ronda.framework.errors import RondaError
 from ronda.framework.stream.answers import HeldBack
 from ronda.framework.stream.scan import Scan
 
@@ -72,4 +74,5 @@ class Publishing:
     def fail(self, sentence: str) -> None:
         """No more results will come, and why."""
         for publisher in self._publishers.values():
-            publisher.fail(sentence)
+            with contextlib.suppress(RondaError):
+                publisher.fail(sentence)

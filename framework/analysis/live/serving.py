@@ -108,16 +108,26 @@ class Serving:
             self._work(publishing)
             if not self.stop.is_set():
                 publishing.seal()
-        except (_Stopped, ScanOver, ScanGone, Replaced):
+        except ScanOver as error:
+            self._end_all(str(error))  # where some have ended, the others are wanted no more
+        except (_Stopped, ScanGone, Replaced):
             pass  # who began again goes on, or nobody wants results any more
         except Exception as error:  # noqa: BLE001 - whatever it is, the pipeline tells it and takes other scans
+            if self.stop.is_set():
+                return  # the connection was closed before it came to its end; who begins again goes on
             known = isinstance(error, RondaError)
             self.progress.error = str(error) if known else f"a mistake of ours: {type(error).__name__}: {error}"
             if publishing is not None:
-                with contextlib.suppress(RondaError):
-                    publishing.fail(self.progress.error)
+                publishing.fail(self.progress.error)
+            if publishing is not None or not isinstance(error, CommunicationFailed):
+                self._end_all(self.progress.error)
         finally:
             self._reader.close()
+
+    def _end_all(self, sentence: str) -> None:
+        for device in self._prepared.devices:
+            with contextlib.suppress(RondaError):
+                self._scan.end_derived(device.name, sentence)
 
     # -- the work
 
@@ -191,15 +201,17 @@ class Serving:
 
     def _take_changes(self, publishing: Publishing) -> None:
         while self._changes:
-            step, parameters, told = self._changes.popleft()
-            point = self.progress.points
-            try:
-                self._runner.change(step, parameters)
-            except Exception as error:  # noqa: BLE001 - it is somebody's own code
-                self.progress.error = f"{step}: cannot take {told}: {error}"
-                publishing.tell(point, self.progress.error)
-            else:
-                publishing.tell(point, f"{step}: {told}")
+            self._take_change(publishing, *self._changes.popleft())
+
+    def _take_change(self, publishing: Publishing, step: str, parameters: Any, told: str) -> None:
+        point = self.progress.points
+        try:
+            self._runner.change(step, parameters)
+        except Exception as error:  # noqa: BLE001 - it is somebody's own code
+            self.progress.error = f"{step}: cannot take {told}: {error}"
+            publishing.tell(point, self.progress.error)
+        else:
+            publishing.tell(point, f"{step}: {told}")
 
     def _held(self, _: HeldBack) -> None:
         if self.stop.is_set():

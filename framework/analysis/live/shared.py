@@ -6,12 +6,13 @@ import json
 import secrets
 from typing import Any
 
+from ronda.framework.analysis.aligning import LOST, RAISED
 from ronda.framework.analysis.live.options import Options
 from ronda.framework.analysis.live.publishing import Publishing
-from ronda.framework.analysis.live.serving import WAIT, Serving
+from ronda.framework.analysis.live.serving import WAIT, Serving, loader
 from ronda.framework.analysis.pipeline import Prepared
-from ronda.framework.analysis.runner import InHand
-from ronda.framework.analysis.sharing import decode_all, shared_stages
+from ronda.framework.analysis.runner import InHand, Runner
+from ronda.framework.analysis.sharing import FAILED, decode_all, shared_stages
 from ronda.framework.stream.answers import NeverWillBe, NoLongerInMemory
 from ronda.framework.stream.scan import Scan
 from ronda.framework.stream.work import SharedWork
@@ -105,7 +106,10 @@ class SharedServing(Serving):
         for entry, fields in self._shared.results(self._scan.identifier, self._after, wait):
             self._after = entry
             if fields["token"].decode() == self._token:
-                self._ready[int(fields["first"])] = (int(fields["stop"]), decode_all(fields))
+                first, stop = int(fields["first"]), int(fields["stop"])
+                failed = fields.get(FAILED)
+                works = decode_all(fields) if failed is None else self._without(first, stop, failed.decode())
+                self._ready[first] = (stop, works)
         while self._reached in self._ready:
             first = self._reached
             self._reached, works = self._ready.pop(first)
@@ -113,15 +117,20 @@ class SharedServing(Serving):
             for work in works:
                 self._publish(publishing, self._runner.go_on(work, self._stages))
 
-    def _take_changes(self, publishing: Publishing) -> None:
-        """Changes of shared stages go with the next range; those of others wait until its turn comes."""
-        while self._changes:
-            step, parameters, told = self._changes.popleft()
-            shared = [placed.step.label for placed in self._prepared.placed[: self._stages]]
-            if step in shared:
-                self._parameters = {**self._parameters, step: parameters.model_dump(mode="json")}
-                self._told = json.dumps(self._parameters)
-                publishing.tell(self._next, f"{step}: {told}")
-            else:
-                self._changes.appendleft((step, parameters, told))
-                super()._take_changes(publishing)
+    def _without(self, first: int, stop: int, sentence: str) -> list[InHand]:
+        """A range for which no worker gave results."""
+        runner = Runner(self._prepared, loader(self._reader), first, self._options.step)
+        missing = dict.fromkeys(self._prepared.together, (stop, sentence))
+        works = list(runner.begin([], missing, self._stages))
+        for work in works:
+            work.status[work.status == LOST] = RAISED
+        return works
+
+    def _take_change(self, publishing: Publishing, step: str, parameters: Any, told: str) -> None:
+        """A change of a shared stage goes with the next range; one of another stage waits until its turn comes."""
+        if step in [placed.step.label for placed in self._prepared.placed[: self._stages]]:
+            self._parameters = {**self._parameters, step: parameters.model_dump(mode="json")}
+            self._told = json.dumps(self._parameters)
+            publishing.tell(self._next, f"{step}: {told}")
+        else:
+            super()._take_change(publishing, step, parameters, told)

@@ -24,9 +24,9 @@ from typing import Any
 from ronda.framework.analysis.live.serving import loader
 from ronda.framework.analysis.pipeline import Pipeline, Prepared, Step
 from ronda.framework.analysis.runner import Runner
-from ronda.framework.analysis.sharing import encode_all, shared_stages
+from ronda.framework.analysis.sharing import FAILED, encode_all, shared_stages
 from ronda.framework.config.load import load_beamline
-from ronda.framework.errors import BadValue, NotFound, RondaError
+from ronda.framework.errors import BadValue, CommunicationFailed, NotFound, RondaError
 from ronda.framework.stream import Stream
 from ronda.framework.stream.answers import NoLongerInMemory, ScanGone
 from ronda.framework.stream.blocks import Block
@@ -43,6 +43,12 @@ KIND = "analysis_pipeline"
 
 NOT_BEGUN_WAIT = 0.5
 """Seconds between two looks whether the pipeline runs."""
+
+MOST_DELIVERIES = 5
+"""A range over which more workers died is given up."""
+
+LONGEST_RANGE = 300.0
+"""Seconds after which a range is taken for hanging."""
 
 RENEWALS = 4
 """How often work is renewed in the patience of others."""
@@ -80,6 +86,7 @@ class Worker:
         self._lock = threading.Lock()
         self._reader = FrameReader()
         self._now: Work | None = None
+        self._since = 0.0
 
     def run(self) -> None:
         """Work until it is not wanted any more.
@@ -97,11 +104,19 @@ class Worker:
             work = self._work.take(self.name, self._patience)
             if work is None or not self._is_begun():
                 continue
-            self._now = work
+            self._since, self._now = time.monotonic(), work
             try:
-                self._do(work)
+                if self._work.deliveries(work) > MOST_DELIVERIES:
+                    self._fail(work, f"{MOST_DELIVERIES} workers died over it, or fell silent")
+                else:
+                    self._do(work)
+            except CommunicationFailed:
+                raise
             except (ScanGone, NotFound):
-                self._work.hand_in(self.name, work, work.fields["scan"], self._heading(work))
+                self._fail(work, "the scan is gone")
+            except Exception as error:  # noqa: BLE001 - it is somebody's own code; the next worker would fail as well
+                told = str(error) if isinstance(error, RondaError) else f"{type(error).__name__}: {error}"
+                self._fail(work, f"a worker failed: {told}")
             finally:
                 self._now = None
 
@@ -137,6 +152,9 @@ class Worker:
         fields: dict[str, Any] = {**self._heading(work), **encode_all(job.prepared, works, job.stages)}
         self._work.hand_in(self.name, work, work.fields["scan"], fields)
 
+    def _fail(self, work: Work, sentence: str) -> None:
+        self._work.hand_in(self.name, work, work.fields["scan"], {**self._heading(work), FAILED: sentence})
+
     def _heading(self, work: Work) -> dict[str, str]:
         return {name: work.fields[name] for name in ("token", "first", "stop")}
 
@@ -152,16 +170,22 @@ class Worker:
         for placed in job.prepared.placed[: job.stages]:
             label = placed.step.label
             if wanted.get(label, job.parameters[label]) != job.parameters[label]:
-                placed.stage.change(self._pipeline.checked(label, wanted[label]))
-                job.parameters[label] = wanted[label]
+                with contextlib.suppress(Exception):  # somebody's own code; what it refuses stays as it was
+                    placed.stage.change(self._pipeline.checked(label, wanted[label]))
+                    job.parameters[label] = wanted[label]
 
     # -- beside
 
     def _renew(self) -> None:
-        """Keep the work in hand from being claimed by others."""
+        """Keep the work in hand from being claimed by others; end where a stage hangs, or nobody wants it any more."""
         while True:
             time.sleep(self._patience / RENEWALS)
-            work = self._now
+            work, since = self._now, self._since
+            if work is not None and time.monotonic() - since > LONGEST_RANGE:
+                os.write(2, f"worker: a stage took more than {LONGEST_RANGE:g} s; ending\n".encode())
+                os._exit(1)
+            if not self._wanted():
+                os._exit(0)
             if work is not None:
                 with contextlib.suppress(RondaError):
                     self._work.keep(self.name, work)

@@ -17,8 +17,11 @@ import pytest
 from ronda.framework.analysis.aligning import LOST, RAISED, SKIPPED
 from ronda.framework.analysis.live.analysis import Analysis
 from ronda.framework.analysis.live.options import Options
+from ronda.framework.analysis.live.publishing import Publishing
+from ronda.framework.analysis.live.shared import SharedServing
 from ronda.framework.analysis.live.worker import Worker
 from ronda.framework.analysis.pipeline import Pipeline, Step
+from ronda.framework.analysis.sharing import FAILED
 from ronda.framework.errors import BadValue
 from ronda.framework.stream import Channel, Description, Device, Scan, State, Stream
 from ronda.framework.stream.description import EACH_POINT
@@ -343,3 +346,38 @@ def test_a_pipeline_may_be_closed_and_started_again(stream: Stream, redis_server
         with scan.publisher("counter") as publisher:
             publisher.publish_block({"number": np.arange(10)})
         assert results(scan, "twice_mean") == pytest.approx(np.cumsum(np.arange(10)) / np.arange(1, 11))
+
+
+def test_results_of_other_stages_than_those_of_now_are_ended(stream: Stream, redis_server: RedisServer) -> None:
+    device, _ = camera(1)
+    before = Pipeline("changed", [Step(f"{HERE}:RunningMean", inputs={"value": "number"})])
+    with running(redis_server, before) as analysis:
+        scan = opened(stream, [analysis], [device])
+    now = Pipeline("changed", [Step(f"{HERE}:moments", inputs={"frame": "image"})])
+    with running(redis_server, now):
+        for one in scan.description.devices:
+            if one.derived:
+                wait_until(lambda name=one.name: scan.extent(name).end is not None)
+                assert "its stages have changed" in scan.extent(one.name).end.sentence
+
+
+def test_a_range_over_which_workers_fail_has_no_results(stream: Stream) -> None:
+    prepared = Pipeline("p", [Step(f"{HERE}:moments", inputs={"frame": "image"})]).prepare(
+        Description("test", [camera(1)[0]])
+    )
+    scan = stream.open_scan(Description("test", [camera(1)[0], *prepared.devices]))
+    work = stream.shared_work("p")
+    work.begin("same")
+    serving = SharedServing(scan, prepared, Options(workers=2), work, {})
+    publishing = Publishing(scan, prepared, lambda _: None)
+    serving._hand_out(7)
+    while serving._out:
+        taken = work.take("one", patience=60.0)
+        assert taken is not None
+        assert work.deliveries(taken) == 1
+        heading = {name: taken.fields[name] for name in ("token", "first", "stop")}
+        assert work.hand_in("one", taken, scan.identifier, {**heading, FAILED: "no luck"})
+        serving._collect(publishing, 1.0)
+    publishing.seal()
+    assert list(scan.read("p_status", 0, 7)) == [RAISED] * 7
+    assert [text.decode() for text in scan.read("p_event", 0, 1)] == ["no luck"]
