@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ronda.framework.errors import BadValue
 from ronda.framework.stream.answers import FrameLost
 from ronda.framework.stream.blocks import FrameReference
 from ronda.framework.stream.description import Channel
@@ -110,7 +111,10 @@ class FrameReader:
             for found in self.each(reference, channel):
                 error = found if isinstance(found, FrameLost) else None
                 if not isinstance(found, FrameLost):
-                    error = None if found.copy(raw[place]) else _overwritten(reference, channel)
+                    try:
+                        error = None if found.copy(raw[place]) else _overwritten(reference, channel)
+                    except BadValue as broken:  # one chunk that cannot be unpacked; others may be whole
+                        error = FrameLost(f"channel {channel.name}: {broken}")
                 if error is not None:
                     known = lost.pop() if lost and lost[-1].stop == place else Lost(place, place, error)
                     lost.append(known._replace(stop=place + 1))

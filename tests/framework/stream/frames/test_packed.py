@@ -92,3 +92,16 @@ def test_a_packed_frame_that_was_overwritten_is_lost(stream, store, camera, flat
     into = np.empty(LENGTH, "u1")
     view.copy(4, into)
     assert np.array_equal(into.view("<u2").reshape(SHAPE), flat(4, 5)[0])
+
+
+def test_one_chunk_that_cannot_be_unpacked_costs_only_its_frame(stream, store, camera, flat):
+    scan = stream.open_scan(camera())
+    publisher = scan.publisher("cam", ring=store.ring("cam", LENGTH))
+    images = flat(0, 3)
+    broken = PackedFrame(b"\0" * 40, images.dtype, SHAPE)
+    publisher.publish_block({"image": [pack(images[0]), broken, pack(images[2])], "total": np.arange(3)})
+    publisher.flush()
+    (block,) = scan.blocks("cam", ["image"], 0, 3)
+    frames, lost = FrameReader().read_some(block.data["image"], scan.description.channel("image")[1])
+    assert [(one.start, one.stop) for one in lost] == [(1, 2)]
+    assert np.array_equal(frames[[0, 2]], images[[0, 2]])
