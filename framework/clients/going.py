@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
-from ronda.framework.clients.axis import Axis
+from ronda.framework.clients.axis import Axis, not_stopped
 from ronda.framework.clients.locking import Hold
 from ronda.framework.clients.together import orders
+from ronda.framework.errors import RondaError
 
 
 def go_together(moves: Sequence[tuple[Axis, float]], why: str) -> None:
@@ -27,7 +29,20 @@ def go_together(moves: Sequence[tuple[Axis, float]], why: str) -> None:
                 order.start()
             for one, target in moves:
                 one.arrive(target)
-        except BaseException:
-            for one, _ in moves:
-                one.halt()
+        except BaseException as error:
+            _stop([one for one, _ in moves], error)
             raise
+
+
+def _stop(axes: Sequence[Axis], because: BaseException) -> None:
+    """Stop all, whatever one of them answers; what came of it is noted at the error."""
+    for one in axes:  # all are told before one is waited for
+        with contextlib.suppress(RondaError):
+            one.stop()
+    for one in axes:
+        try:
+            sentence = one.halt()
+        except RondaError as failure:
+            sentence = not_stopped(one.name, failure, because)
+        if sentence and sentence not in getattr(because, "__notes__", []):  # who waited for it may have said so
+            because.add_note(sentence)
