@@ -158,7 +158,7 @@ def _compare_view(layout: Layout, applied: Beamline, plan: Plan) -> None:
         plan.start[VIEW] = 0
     elif before != after:
         plan.restart[VIEW] = ["the live view is configured otherwise"]
-    elif plan.start or plan.stop or plan.restart:
+    elif plan.start or plan.stop or plan.restart or _changed_elsewhere(layout, applied):
         plan.restart[VIEW] = ["its pages show the devices that there were when it began"]
 
 
@@ -186,12 +186,17 @@ def _compare_services(layout: Layout, applied: Beamline, plan: Plan) -> None:
         if before != after:
             plan.notes.append(f"{what} is configured otherwise: `ronda down` and `ronda up` are needed")
             plan.down_needed = True
-    elsewhere = [server.name for server in layout.beamline.servers.values() if server.host != layout.host]
-    changed_elsewhere = [name for name in elsewhere if _entry(layout.beamline, name) != _entry(applied, name)]
-    if changed_elsewhere:
-        plan.notes.append(
-            f"{', '.join(changed_elsewhere)} on another host changed too: say `ronda config apply` there as well"
-        )
+    if changed := _changed_elsewhere(layout, applied):
+        plan.notes.append(f"{', '.join(changed)} on another host changed too: say `ronda config apply` there as well")
+
+
+def _changed_elsewhere(layout: Layout, applied: Beamline) -> list[str]:
+    """Servers of other hosts that differ; those that are gone too."""
+    now, before = layout.beamline.servers, applied.servers
+    names = dict.fromkeys(
+        server.name for known in (now, before) for server in known.values() if server.host != layout.host
+    )
+    return [name for name in names if _entry(layout.beamline, name) != _entry(applied, name)]
 
 
 def _addresses(beamline: Beamline, host: str) -> dict[str, str]:

@@ -142,6 +142,19 @@ def test_what_changes_on_another_host_is_said(beamline: MakeBeamline, axis: Axis
     assert not plan.down_needed
 
 
+def test_the_live_view_begins_anew_for_what_changes_on_another_host(
+    beamline: MakeBeamline, axis: Axis, compare: Compare
+) -> None:
+    hosts = {"local": HostParameters(services=True), "far": HostParameters(address="127.0.0.2")}
+    where = {"cameras": "far"}
+    one = beamline({"motors": [axis("samx")], "cameras": []}, hosts=hosts, where=where, view={})
+    other = beamline({"motors": [axis("samx")], "cameras": [axis("cam")]}, hosts=hosts, where=where, view={})
+    none = beamline({"motors": [axis("samx")]}, hosts=hosts, view={})
+    assert compare(one, other).restart.keys() == {"view"}
+    assert compare(one, none).restart.keys() == {"view"}
+    assert compare(one, one).restart == {}
+
+
 def test_what_is_said_about_a_server_itself_is_taken_at_once(
     beamline: MakeBeamline, axis: Axis, compare: Compare
 ) -> None:
