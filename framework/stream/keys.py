@@ -38,11 +38,13 @@ LOGBOOK = f"{ROOT}logbook"
 LOGBOOK_READERS = f"{ROOT}logbook:readers"
 """Hash: how far each reader of the logbook has come, by its name."""
 
-POINTED = f"{ROOT}pointed"
-"""Stream: what people pointed at in the live view; about the last 1000 entries."""
-
 ABSENT = f"{ROOT}absent"
 """Never exists: deleting it is how a script says that it may write although Redis is at its limit."""
+
+
+def pointed(kind: str) -> str:
+    """Stream: what people pointed at in the live view, of one kind; about the last 1000 entries."""
+    return f"{ROOT}pointed:{kind}"
 
 
 def scan(identifier: str) -> str:

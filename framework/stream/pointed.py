@@ -17,7 +17,7 @@ CLICK, MARK = "click", "mark"
 """Kinds of entries: a place somebody may want to go to; a place with a note."""
 
 MOST = 1000
-"""Entries that stay in memory, about."""
+"""Entries of a kind that stay in memory, about: clicks do not push marks out."""
 
 MOST_MARKS = 100
 """Marks of one scan that are kept, the latest ones."""
@@ -75,7 +75,7 @@ class Pointed:
 
 
 class Pointer:
-    """The stream of such places; `Stream.pointer` makes it.
+    """The streams of such places, one for each kind; `Stream.pointer` makes it.
 
     All methods raise CommunicationFailed if Redis does not answer.
     """
@@ -102,20 +102,20 @@ class Pointer:
         if len(text) > LONGEST:
             raise BadValue(f"a place of {len(text)} characters is too long; {LONGEST} are allowed")
         fields = ("kind", kind, "scan", scan, "place", text)
-        made = self._server.call("XADD", keys.POINTED, "MAXLEN", "~", MOST, "*", *fields)
+        made = self._server.call("XADD", keys.pointed(kind), "MAXLEN", "~", MOST, "*", *fields)
         return Pointed(made.decode(), kind, scan, **told)
 
-    def place(self) -> str:
-        """Behind the latest entry: what is pointed at from now on comes after it."""
-        found = self._server.call("XREVRANGE", keys.POINTED, "+", "-", "COUNT", 1)
+    def place(self, kind: str) -> str:
+        """Behind the latest entry of a kind: what is pointed at from now on comes after it."""
+        found = self._server.call("XREVRANGE", keys.pointed(kind), "+", "-", "COUNT", 1)
         return str(found[0][0].decode()) if found else "0-0"
 
     def after(self, place: str, kind: str, scan: str = "") -> list[Pointed]:
         """Entries of a kind behind a place, the oldest first; of one scan if its id is given. Each is told once."""
         found: dict[str, Pointed] = {}
-        for identifier, entry in self._server.call("XRANGE", keys.POINTED, f"({place}", "+"):
+        for identifier, entry in self._server.call("XRANGE", keys.pointed(kind), f"({place}", "+"):
             fields = dict(zip(entry[::2], entry[1::2], strict=True))
-            if fields[b"kind"].decode() == kind and scan in ("", fields[b"scan"].decode()):
+            if scan in ("", fields[b"scan"].decode()):
                 told = json.loads(fields[b"place"])
                 told["pixel"] = tuple(told.get("pixel", ()))
                 one = Pointed(identifier.decode(), kind, fields[b"scan"].decode(), **told)

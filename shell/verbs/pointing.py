@@ -47,7 +47,8 @@ class PointingCommands:
             ask: whether to ask before moving; without, it moves at once.
             timeout: longest wait for the click in s; None for ever, Ctrl-C ends it.
         """
-        if timeout is not None and (isinstance(timeout, bool) or not timeout > 0):
+        is_number = isinstance(timeout, int | float) and not isinstance(timeout, bool)
+        if timeout is not None and not (is_number and timeout > 0):
             raise BadValue(f"goto_click: timeout is a number of seconds above 0, not {timeout!r}")
         if self._is_dry():
             self._say("goto_click: only the click itself will tell where that is")
@@ -65,7 +66,7 @@ class PointingCommands:
 
     def _wait(self, timeout: float | None) -> Pointed:
         pointer = self._beamline.stream.pointer()
-        place = pointer.place()
+        place = pointer.place(CLICK)
         self._say("click on a curve or map in the live view, opened with the operators' address (Ctrl-C ends)")
         begun = time.monotonic()
         while timeout is None or time.monotonic() < begun + timeout:
