@@ -32,6 +32,10 @@ class Role(IntEnum):
     OPERATOR = 2
 
 
+ROLES = (Role.VIEWER, Role.OPERATOR)
+"""Those that have a token."""
+
+
 @dataclass(frozen=True)
 class Access:
     """The rules of one page.
@@ -86,22 +90,37 @@ def keep_tokens(folder: Path) -> dict[Role, str]:
     """
     path = folder / FILE
     try:
-        if path.exists():
-            pairs = [line.split() for line in path.read_text().splitlines() if line.strip()]
-            known = {Role[name.upper()]: token for name, token in pairs}
-            if known.keys() == {Role.VIEWER, Role.OPERATOR}:
-                return known
-        made = {role: secrets.token_urlsafe(24) for role in (Role.VIEWER, Role.OPERATOR)}
-        new = path.with_suffix(".new")
+        was_there = path.exists()
+        if was_there and (known := _read(path)):
+            return known
+        made = {role: secrets.token_urlsafe(24) for role in ROLES}
+        new = path.with_name(f"{path.name}.{os.getpid()}.new")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.writelines(f"{role.name.lower()} {token}\n" for role, token in made.items())
-        new.replace(path)
+        if was_there:  # without its tokens
+            new.replace(path)
+            return made
+        try:
+            os.link(new, path)
+        except FileExistsError:  # another process was a moment earlier: its tokens are those that people are told
+            return _read(path) or made
+        except OSError:  # no links in this file system
+            new.replace(path)
+        finally:
+            new.unlink(missing_ok=True)
     except (OSError, ValueError, KeyError) as error:
         raise ServiceFailed(
             f"{path}: the tokens of the live view cannot be read or written ({error}); remove it if it is damaged, new "
             "ones are made then"
         ) from error
     return made
+
+
+def _read(path: Path) -> dict[Role, str]:
+    """The tokens of a file; none if not both are there."""
+    pairs = [line.split() for line in path.read_text().splitlines() if line.strip()]
+    known = {Role[name.upper()]: token for name, token in pairs}
+    return known if known.keys() == set(ROLES) else {}
 
 
 def _name(address: str) -> str:

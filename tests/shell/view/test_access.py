@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -78,6 +79,19 @@ def test_tokens_are_made_once_and_are_their_users_alone(tmp_path: Path) -> None:
     assert len(set(made.values())) == 2
     assert min(map(len, made.values())) >= 32
     assert stat.S_IMODE((tmp_path / FILE).stat().st_mode) == 0o600
+
+
+def test_who_makes_tokens_at_the_same_moment_has_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = os.link
+
+    def second(new: Path, path: Path) -> None:
+        if not path.exists():
+            path.write_text("viewer theirs1\noperator theirs2\n")  # by another process, just now
+        link(new, path)
+
+    monkeypatch.setattr(os, "link", second)
+    assert keep_tokens(tmp_path) == {Role.VIEWER: "theirs1", Role.OPERATOR: "theirs2"}
+    assert [one.name for one in tmp_path.iterdir()] == [FILE]
 
 
 def test_a_damaged_file_of_tokens_is_told(tmp_path: Path) -> None:
