@@ -17,7 +17,7 @@ from ronda.shell.view.messages import encode
 if TYPE_CHECKING:
     from ronda.framework.stream.board import Board
 
-OF_BROWSERS = frozenset({"float64", "float32", "int32", "uint32", "int16", "uint16", "uint8"})
+OF_BROWSERS = frozenset({"float64", "float32", "int32", "uint32", "int16", "uint16", "int8", "uint8"})
 """Types of numbers that a page has arrays of."""
 
 

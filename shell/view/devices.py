@@ -42,6 +42,9 @@ READERS = 8
 LONGEST = 200
 """Characters of a text; the rest is left out."""
 
+MOST_READ = 1000
+"""Values of a spectrum that is read each second; longer ones and images are not, a camera would send nothing else."""
+
 SHOWN = 8
 """Values of a spectrum; those of a longer one are counted."""
 
@@ -77,7 +80,7 @@ class Looked:
         self._values: dict[str, deque[float]] = {}
 
     def read(self) -> None:
-        """Ask the device for everything; whatever goes wrong is told."""
+        """Ask the device for everything but images and long spectra; whatever goes wrong is told."""
         try:
             if time.monotonic() >= self._next:
                 self._described = [one for one in self._remote.attributes() if one.name not in NOT_SHOWN]
@@ -87,7 +90,8 @@ class Looked:
                     if one.in_type == tango.CmdArgType.DevVoid and one.cmd_name not in NOT_SHOWN
                 ]
                 self._next = time.monotonic() + DESCRIBED
-            values = self._remote.read_some([one.name for one in self._described]) if self._described else {}
+            read = [one.name for one in self._described if _is_read(one)]
+            values = self._remote.read_some(read) if read else {}
             state, status = self._remote.state(), self._remote.status()
         except (RondaError, tango.DevFailed) as error:
             self.told = {**self.told, "state": "UNKNOWN", "trouble": " ".join(str(error).split())}
@@ -227,6 +231,13 @@ class Devices:
             one.reading = self._readers.submit(one.read)
 
 
+def _is_read(described: Any) -> bool:
+    """Whether an attribute is small enough to be read again and again."""
+    if described.data_format == tango.AttrDataFormat.SPECTRUM:
+        return bool(described.max_dim_x <= MOST_READ)
+    return bool(described.data_format == tango.AttrDataFormat.SCALAR)
+
+
 def _attribute(described: Any, value: Any) -> dict[str, Any]:
     """An attribute as it is shown and, if it can be written, with what it takes."""
     labels = [str(one) for one in described.enum_labels] if described.data_type == tango.CmdArgType.DevEnum else []
@@ -239,7 +250,7 @@ def _attribute(described: Any, value: Any) -> dict[str, Any]:
         "name": described.name,
         "unit": "" if described.unit in UNSPECIFIED else described.unit,
         "about": "" if described.description in {"No description", *UNSPECIFIED} else described.description,
-        "value": _shown(value),
+        "value": _shown(value) if _is_read(described) else f"up to {_most(described)} values, not read here",
         "kind": kind if scalar else "array",
         "choices": labels,
         "writable": scalar and described.writable in WRITABLE,
@@ -247,10 +258,14 @@ def _attribute(described: Any, value: Any) -> dict[str, Any]:
     }
 
 
+def _most(described: Any) -> str:
+    """How many values an array may have, in words."""
+    rows = f"{described.max_dim_y} × " if described.data_format == tango.AttrDataFormat.IMAGE else ""
+    return f"{rows}{described.max_dim_x}"
+
+
 def _shown(value: Any) -> Any:
     """A value that JSON has: number, flag, text, None."""
-    if isinstance(value, np.ndarray) and value.ndim > 1:
-        return f"{' × '.join(map(str, value.shape))} values"
     if isinstance(value, np.ndarray | tuple | list):
         if len(value) > SHOWN:
             return f"{len(value)} values"

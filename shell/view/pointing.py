@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +17,9 @@ WHO = "live view"
 
 MOST_NAMES = 8
 """Axes or channels of one place."""
+
+LARGEST = 1e300
+"""Of positions and values; larger whole numbers could not even be converted."""
 
 CORNERS = ("x", "y", "width", "height")
 """What a region is given by, in pixels."""
@@ -116,6 +118,6 @@ def _numbers(given: object) -> dict[str, float]:
     if not isinstance(given, dict) or len(given) > MOST_NAMES:
         raise BadValue(f"live view: positions and values are at most {MOST_NAMES} numbers by name")
     for name, value in given.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < LARGEST:
             raise BadValue(f"live view: {name} is {value!r}, which is no finite number")
     return {str(name): float(value) for name, value in given.items()}

@@ -297,6 +297,6 @@ def _for_browsers(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The array in a type that typed arrays of a browser have; integers of 64 bits become numbers."""
     if values.dtype.kind == "b":
         return values.astype(np.uint8)
-    if values.dtype.itemsize == 8 or values.dtype == np.float16 or values.dtype.kind not in "iuf":
+    if values.dtype.itemsize >= 8 or values.dtype == np.float16 or values.dtype.kind not in "iuf":
         return values.astype(np.float64)
     return values

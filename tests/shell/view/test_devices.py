@@ -30,6 +30,8 @@ def test_all_devices_are_known_and_describe_themselves(view: View, page: Callabl
     assert machine["RingCurrent"]["unit"] == "mA"
     assert machine["RingCurrent"]["writable"] is False
     assert machine["answer"]["state"] == "ON"
+    image = told(shown, "cam")["Image"]
+    assert image["value"].endswith("values, not read here")  # once a second it would hinder the camera
     velocity = told(shown, "samx")["Velocity"]
     assert velocity["writable"] is True
     assert velocity["kind"] == "number"

@@ -65,6 +65,7 @@ def test_who_may_only_look_points_at_nothing(view: View, page: Callable[..., Pag
     [
         ({"do": "click", "positions": {}}, "needs positions of axes"),
         ({"do": "click", "positions": {"samy": "1"}}, "samy is '1', which is no finite number"),
+        ({"do": "click", "positions": {"samy": 10**400}}, "which is no finite number"),
         ({"do": "click", "positions": [1]}, "at most 8 numbers by name"),
         ({"do": "mark", "note": ""}, "a text of 1 to 500 characters"),
         ({"do": "mark", "note": "x", "pixel": [1.5]}, "one or two whole numbers"),

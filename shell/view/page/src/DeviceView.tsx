@@ -44,6 +44,7 @@ export function DeviceView({ shown, change, up, remove }: Props) {
   const { device, chart } = shown;
   const [told, setTold] = useState<Told | null>(null);
   const [refused, setRefused] = useState('');
+  const [lost, setLost] = useState('');
   const [choosing, setChoosing] = useState(false);
   const course = useRef<Course>(new Map());
   const key = JSON.stringify([device, chart]);
@@ -58,8 +59,9 @@ export function DeviceView({ shown, change, up, remove }: Props) {
         if (!wanted) return;
         course.current = grown(course.current, answer.arrays as { name: string; values: Numbers }[]);
         setTold(answer as unknown as Told);
+        setLost('');
       } catch (error) {
-        if (wanted) setRefused((error as Error).message);
+        if (wanted) setLost((error as Error).message);
       }
       if (wanted) timer = window.setTimeout(() => void look(), PERIOD);
     };
@@ -83,7 +85,7 @@ export function DeviceView({ shown, change, up, remove }: Props) {
           <button aria-label={`remove ${device}`} onClick={remove}>×</button>
         </span>
       </header>
-      {(refused !== '' || (told?.trouble ?? '') !== '') && <p className="trouble" role="alert">{refused || told?.trouble}</p>}
+      {(refused || lost || told?.trouble) && <p className="trouble" role="alert">{refused || lost || told?.trouble}</p>}
       <table>
         <tbody>
           {attributes.map((one) => (

@@ -1,6 +1,6 @@
 // Binary messages of the server: a JSON header, then the arrays that it names (see messages.py).
 
-export type Numbers = Float64Array | Float32Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Uint8Array;
+export type Numbers = Float64Array | Float32Array | Int32Array | Uint32Array | Int16Array | Uint16Array | Int8Array | Uint8Array;
 
 export interface Message {
   type: string;
@@ -19,6 +19,7 @@ const TYPES: Record<string, new (buffer: ArrayBuffer, place: number, count: numb
   uint32: Uint32Array,
   int16: Int16Array,
   uint16: Uint16Array,
+  int8: Int8Array,
   uint8: Uint8Array,
 };
 
