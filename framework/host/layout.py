@@ -172,6 +172,7 @@ class Layout:
             "view",
             needs=self.services(),
             restart=RestartParameters(),
+            start_timeout=60.0,
             ask=lambda: ask_page(view.address, port, secure=view.certificate is not None),
         )
 

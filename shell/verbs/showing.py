@@ -55,9 +55,6 @@ class OnPage:
 
         Args:
             arrays: names and numbers: one image of shape (rows, columns), or positions and curves of shape (n,).
-
-        Raises:
-            BadValue: they are too large.
         """
         fit = [(name, each if each.dtype.name in OF_BROWSERS else each.astype(np.float64)) for name, each in arrays]
         return self._put("drawing", {"user": user_name(), "time": time.time()}, fit)
@@ -65,8 +62,6 @@ class OnPage:
     def _put(self, kind: str, told: dict[str, Any], arrays: Sequence[tuple[str, npt.NDArray[Any]]] = ()) -> str:
         try:
             self._board().put(kind, encode({"type": kind, **told}, arrays))
-        except BadValue:
-            raise
         except RondaError as error:
             return f"not on the page: {error}" if self._page else ""
         return f"on the page {self._page}" if self._page else ""

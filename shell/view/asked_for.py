@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Callable
 
-from ronda.framework.errors import RondaError
 from ronda.framework.stream import Stream
 
 LOOK = 0.5
@@ -63,7 +62,7 @@ class AskedFor:
                         self._call(_scan(notice.message))
                     self._kept[notice.kind] = (self.version + 1, notice.message)
                     self.version += 1
-            except RondaError:
+            except Exception:  # noqa: BLE001 - whatever it is, what prompts ask for next must be followed
                 self._end.wait(PAUSE)  # the list of scans tells that Redis is away
 
 

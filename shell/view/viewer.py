@@ -23,7 +23,7 @@ from ronda.shell.view.asked import figures, overlaid
 from ronda.shell.view.asked_for import AskedFor
 from ronda.shell.view.axes import Axes
 from ronda.shell.view.devices import Devices
-from ronda.shell.view.following import Following
+from ronda.shell.view.following import Following, told
 from ronda.shell.view.messages import encode
 from ronda.shell.view.panels import PanelFile
 from ronda.shell.view.pointing import Pointing
@@ -35,14 +35,23 @@ PERIOD = 0.05
 LARGEST_ORDER = 10_000
 """Characters of a message of a page; none needs more."""
 
-ORDERS = ("move", "stop", "click", "mark", "region", "write", "command", "save_panels")
-"""What may wait for a device, or for Redis."""
+STOP = "stop"
+"""What waits for no other order."""
 
-KNOWN = ("enter", "show", "arrays", "waterfalls", "figures", "overlay", "devices", "device", "panels", *ORDERS)
+ORDERS = (
+    *("move", "click", "mark", "region", "write", "command", "save_panels"),
+    *("figures", "overlay", "device", "panels"),
+)
+"""What may wait for a device, for Redis, a file or a computation."""
+
+KNOWN = ("enter", "show", "arrays", "waterfalls", "devices", *ORDERS, STOP)
 """All orders."""
 
 MOST_ORDERS = 16
-"""Such orders that a page may have on the way at once."""
+"""Such orders that are followed at once for a page."""
+
+MOST_WAITING = 2000
+"""Orders of a page that may wait for that; of more than these not one is taken from it."""
 
 MOST_ARRAYS = 4
 """Images and spectra that a page shows at once."""
@@ -90,6 +99,7 @@ class Viewer:
         self._next_waterfall = 0.0
         self._answers: asyncio.Queue[bytes] = asyncio.Queue(100)
         self._orders: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Semaphore(MOST_ORDERS)
 
     async def serve(self) -> None:
         """Send and take messages until the page goes away."""
@@ -186,15 +196,19 @@ class Viewer:
             except BadValue as error:
                 await self._answers.put(encode({"type": "answer", "number": None, "error": str(error)}))
                 continue
-            if order.get("do") not in ORDERS:
+            if order.get("do") not in (*ORDERS, STOP):
                 await self._answer(order)
                 continue
-            # a stop must not wait until a move was answered by a server that hangs
-            task = asyncio.create_task(self._answer(order))
+            # a stop must be seen, and followed, whatever a server that hangs has not answered
+            task = asyncio.create_task(self._answer(order) if order["do"] == STOP else self._answer_in_turn(order))
             self._orders.add(task)
             task.add_done_callback(self._orders.discard)
-            while len(self._orders) >= MOST_ORDERS:
+            while len(self._orders) >= MOST_WAITING:
                 await asyncio.wait(self._orders, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _answer_in_turn(self, order: Mapping[str, Any]) -> None:
+        async with self._turn:
+            await self._answer(order)
 
     async def _answer(self, order: Mapping[str, Any]) -> None:
         number = order.get("number")
@@ -202,13 +216,13 @@ class Viewer:
         arrays: list[tuple[str, npt.NDArray[np.float64]]] = []
         try:
             if order.get("do") in ("overlay", "device"):
-                told, arrays = await (self._overlay(order) if order["do"] == "overlay" else self._device(order))
-                answer |= told
+                found, arrays = await (self._overlay(order) if order["do"] == "overlay" else self._device(order))
             else:
-                answer |= await self._obey(order)
-        except RondaError as error:
-            answer["error"] = str(error)
-        await self._answers.put(encode(answer, arrays))
+                found = await self._obey(order)
+            message = encode({**answer, **found}, arrays)
+        except Exception as error:  # noqa: BLE001 - a page that gets no answer waits for ever
+            message = encode({**answer, "error": told(error)})
+        await self._answers.put(message)
 
     async def _obey(self, order: Mapping[str, Any]) -> dict[str, Any]:
         match order.get("do"):

@@ -67,7 +67,7 @@ def witness(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int
     file.write_text(FILE.format(rest=rest, legacy=legacy, stream=stream))
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([folder / "env" / "bin" / "tickit", "all", file], stdout=log, stderr=log)
-    control = SimplonRest("witness", f"127.0.0.1:{rest}", 60.0)
+    control = SimplonRest("witness", f"127.0.0.1:{rest}", 150.0)
 
     def answers() -> bool:
         try:
@@ -97,7 +97,7 @@ def test_our_driver_finds_out_what_it_can_and_arms_it(witness: tuple[int, int]) 
     assert (known.width, known.height, known.dtype) == (4148, 4362, "<u2")
     assert "Eiger X 16M" in known.model
     driver.prepare(Setup(0.04, 1, (0, 0, known.width, known.height)))
-    control = SimplonRest("det", f"127.0.0.1:{rest}", 60.0)
+    control = SimplonRest("det", f"127.0.0.1:{rest}", 150.0)
     assert control.get("detector config count_time")["value"] == 0.04
     assert control.get("detector status state")["value"] == "ready"
     driver.disconnect()
@@ -108,10 +108,10 @@ def test_our_driver_finds_out_what_it_can_and_arms_it(witness: tuple[int, int]) 
 def test_its_messages_are_understood_and_an_image_of_a_real_detector_is_unpacked(witness: tuple[int, int]) -> None:
     rest, stream = witness
     with (
-        closing(SimplonRest("det", f"127.0.0.1:{rest}", 60.0)) as control,
+        closing(SimplonRest("det", f"127.0.0.1:{rest}", 150.0)) as control,
         closing(StreamReceiver("det", f"127.0.0.1:{stream}")) as receiver,
     ):
-        assert receiver.await_connection(60.0)
+        assert receiver.await_connection(150.0)
         control.put("detector command initialize")
         control.put("detector config nimages", 1)
         seen: dict[str, dict[str, Any]] = {}
@@ -136,7 +136,7 @@ def test_its_messages_are_understood_and_an_image_of_a_real_detector_is_unpacked
 
 
 def test_it_refuses_what_we_take_for_unknown(witness: tuple[int, int]) -> None:
-    control = SimplonRest("det", f"127.0.0.1:{witness[0]}", 60.0)
+    control = SimplonRest("det", f"127.0.0.1:{witness[0]}", 150.0)
     with pytest.raises(HardwareFault, match="404"):
         control.get("detector config no_such_parameter")
     control.close()
