@@ -27,6 +27,12 @@ settings.load_profile("ronda")
 
 DEMO = Path(__file__).parents[1] / "config" / "demo"
 
+IN_THE_BEAM = ("samx", "samy", "samz")
+"""Axes that move the sample of the demo through the beam."""
+
+CLOSE = 1e-3
+"""Millimetres by which they may stand elsewhere."""
+
 
 UNBUFFERED = "PYTHONUNBUFFERED"
 
@@ -140,6 +146,16 @@ class Beamline:
     folder: Path
     exports: dict[str, str]
     ronda: Ronda
+    stood: dict[str, float] = field(default_factory=dict)
+
+    def put_back(self) -> None:
+        """Move axes to where they `stood`, if they stand elsewhere."""
+        for name, place in self.stood.items():
+            axis = self.device(name)
+            _wait_for(lambda axis=axis: str(axis.State()) != "MOVING" and not axis.Owner, 150, f"{name} is free")
+            if abs(axis.Position - place) > CLOSE:
+                axis.Position = place
+                _wait_for(lambda axis=axis: str(axis.State()) == "ON", 150, f"{name} is back")
 
     def servers(self) -> dict[str, dict[str, Any]]:
         """Its processes by name."""
@@ -208,9 +224,18 @@ def demo(ronda: Ronda, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bea
     try:
         running = _bring_up(ronda, folder)
         _wait_for(lambda: str(running.device("cam").State()) == "ON", 150, "cam has compiled its kernels")
+        running.stood = {name: running.device(name).Position for name in IN_THE_BEAM}
         yield running
     finally:
         ronda("down", folder, code=None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_sample_in_the_beam(request: pytest.FixtureRequest) -> None:
+    """Where the tests of a module meet the demo, its sample stands as at first, whatever another module has left."""
+    tests = [test for test in request.session.items if getattr(test, "module", None) is request.module]
+    if any("demo" in getattr(test, "fixturenames", ()) for test in tests):
+        request.getfixturevalue("demo").put_back()
 
 
 @pytest.fixture
