@@ -15,8 +15,9 @@ from ronda.shell.commands.shell import Code, require_terminal, wants_traceback, 
 PACKAGED = Path(__file__).parents[2] / "config" / "demo"
 """The demo's YAML files, in the clone and in the installed package alike."""
 
-SETTLE_TIME = 5.0
-"""Seconds that devices which were just started have to hear from their hardware."""
+SETTLE_TIME = 30.0
+"""Seconds that devices which were just started have to hear from their hardware. After an installation the camera
+first compiles what it computes with."""
 
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C ended."""
