@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import tango
@@ -179,27 +179,9 @@ class AnalysisPipelineDevice(RondaDevice):
         except (ValueError, TypeError, KeyError) as error:
             raise BadValue(f"{self.label}: {AnalysisCommand.DESCRIBE_RESULTS} takes the JSON of a scan") from error
         devices = self.wait(lambda: self._work.analysis.describe(description))
+        whose = {"tango": self.get_name()}
         return json.dumps(
-            {
-                "devices": [
-                    {
-                        "name": one.name,
-                        "attributes": {**one.attributes, "tango": self.get_name()},
-                        "channels": [
-                            {
-                                "name": channel.name,
-                                "dtype": channel.dtype,
-                                "shape": list(channel.shape),
-                                "unit": channel.unit,
-                                "storage": channel.storage,
-                                "attributes": dict(channel.attributes),
-                            }
-                            for channel in one.channels
-                        ],
-                    }
-                    for one in devices
-                ]
-            }
+            {"devices": [replace(one, attributes={**one.attributes, **whose}).plain() for one in devices]}
         )
 
     # -- tools

@@ -170,6 +170,24 @@ class Device:
         """The sub-scan whose indices its points have: its own, except for results of points of another one."""
         return int(self.attributes.get(IN_STEP_WITH, self.subscan))
 
+    def plain(self) -> dict[str, Any]:
+        """It and its channels as JSON has them."""
+        return {
+            "name": self.name,
+            "attributes": self.attributes,
+            "channels": [
+                {
+                    "name": channel.name,
+                    "dtype": channel.dtype,
+                    "shape": list(channel.shape),
+                    "unit": channel.unit,
+                    "storage": channel.storage,
+                    "attributes": channel.attributes,
+                }
+                for channel in self.channels
+            ],
+        }
+
 
 @dataclass(frozen=True)
 class Description:
@@ -290,26 +308,7 @@ class Description:
 
     def devices_json(self) -> str:
         """The devices and their channels, as JSON."""
-        return _json(
-            [
-                {
-                    "name": device.name,
-                    "attributes": device.attributes,
-                    "channels": [
-                        {
-                            "name": channel.name,
-                            "dtype": channel.dtype,
-                            "shape": list(channel.shape),
-                            "unit": channel.unit,
-                            "storage": channel.storage,
-                            "attributes": channel.attributes,
-                        }
-                        for channel in device.channels
-                    ],
-                }
-                for device in self.devices
-            ]
-        )
+        return _json([device.plain() for device in self.devices])
 
 
 def read_description(heading: str | bytes, devices: str | bytes, consumers: str | bytes) -> Description:
