@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import tango
@@ -38,10 +39,12 @@ class Work(Driver):
         super().__init__(name, parameters)
         self.pipeline = Pipeline(name, [one.step() for one in parameters.stages])
         sessions = parameters.sessions
+        folder = Path(environment.get("RONDA_CONFIG_FOLDER", "."))
+        dask = parameters.dask_place(folder)
         self.analysis = Analysis(
             lambda: connect_stream(name, environment),
             self.pipeline,
-            Options(parameters.mode, parameters.every, parameters.workers, parameters.patience),
+            Options(parameters.mode, parameters.every, parameters.workers, parameters.patience, dask),
             lambda session: not sessions or session in sessions,
         )
 

@@ -54,6 +54,14 @@ def find_stage(name: str, folder: Path | None = None) -> type[Stage]:
     return stage
 
 
+def stage_file(name: str, folder: Path | None = None) -> tuple[str, Path] | None:
+    """The file of a stage `FILE.py:NAME`, as it is named and where it is; None if the stage is no file's."""
+    file = name.partition(":")[0]
+    if not file.endswith(".py"):
+        return None
+    return file, (folder or Path(os.environ.get("RONDA_CONFIG_FOLDER", "."))) / file
+
+
 def _is_stage(thing: object) -> bool:
     return inspect.isclass(thing) and issubclass(thing, Stage) and thing not in (Stage, PointStage, FunctionStage)
 
@@ -63,7 +71,7 @@ def _from_file(name: str, file: str, folder: Path | None) -> ModuleType:
         raise ConfigurationError(
             f"the stage {name!r} cannot be imported: its file must be in the folder of the YAML files"
         )
-    path = (folder or Path(os.environ.get("RONDA_CONFIG_FOLDER", "."))) / file
+    _, path = stage_file(name, folder) or (file, Path(file))
     spec = importlib.util.spec_from_file_location(f"ronda_stages_{path.stem}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise ConfigurationError(f"the stage {name!r} cannot be imported: there is no file {path}")

@@ -129,6 +129,7 @@ class Pipeline:
     Attributes:
         name: begins the names of the channels.
         steps: as YAML has them.
+        folder: where stages given as `FILE.py:NAME` are, if it was said.
         parameters: by the name of a step, its checked parameters as they are now.
 
     Raises:
@@ -145,6 +146,7 @@ class Pipeline:
         """
         self.name = name
         self.steps = list(steps)
+        self.folder = folder
         if not steps:
             raise ConfigurationError(f"{name}: a pipeline needs at least one stage")
         self._found = {step.label: find_stage(step.stage, folder) for step in steps}

@@ -47,6 +47,7 @@ class SharedWork:
         self._server = server
         self._pipeline = pipeline
         self._work = keys.work(pipeline)
+        self._digest = ""
 
     # -- who hands it out
 
@@ -57,16 +58,26 @@ class SharedWork:
             digest: of the stages, by which workers know whether theirs are the same.
         """
         self._server.call("DEL", self._work)
-        self._server.call("HSET", keys.pipeline(self._pipeline), "digest", digest)
+        self._digest = digest
+        self.restore()
+
+    def restore(self) -> None:
+        """Make again what `begin` made and Redis has lost; harmless if it has not."""
+        self._server.call("HSET", keys.pipeline(self._pipeline), "digest", self._digest)
         try:
             self._server.call("XGROUP", "CREATE", self._work, GROUP, "0", "MKSTREAM")
         except redis.ResponseError as error:
             if "BUSYGROUP" not in str(error):
                 raise
 
-    def hand_out(self, fields: Mapping[str, str]) -> None:
-        """Add work."""
-        self._server.call("XADD", self._work, "*", *(part for item in fields.items() for part in item))
+    def hand_out(self, fields: Mapping[str, str]) -> str:
+        """Add work; returns the id of its entry."""
+        entry = self._server.call("XADD", self._work, "*", *(part for item in fields.items() for part in item))
+        return str(entry.decode())
+
+    def has(self, entry: str) -> bool:
+        """Whether work is there that was not handed in yet."""
+        return bool(self._server.call("XRANGE", self._work, entry, entry))
 
     def results(self, scan: str, after: str, wait: float) -> list[tuple[str, dict[str, bytes]]]:
         """What was handed in for a scan after an entry; waits for it (s). Those up to `after` are thrown away."""

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from ronda.devices.analysis_pipeline.parameters import AnalysisPipelineParameters
 from ronda.framework.analysis.files import analyse
 from ronda.framework.analysis.live.analysis import Analysis
-from ronda.framework.analysis.live.options import Options
+from ronda.framework.analysis.live.options import DaskPlace, Options
 from ronda.framework.analysis.pipeline import Pipeline, Step
 from ronda.framework.errors import NotAllowed
 from ronda.framework.stream import State, Stream
@@ -99,3 +100,9 @@ def test_the_class_and_the_call_on_a_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert capsys.readouterr().out == "5\n"
     with h5py.File("scan_0004_lit.h5") as made:
         assert list(made["analysis/lit/lit_lit"][()]) == [np.count_nonzero(frame[1:] > 100) for frame in frames]
+
+
+def test_the_entry_with_a_cluster_is_a_pipeline() -> None:
+    (entry,) = blocks(REFERENCE, "yaml")
+    parameters = AnalysisPipelineParameters.model_validate(YAML(typ="safe").load(entry)["sharp"])
+    assert parameters.dask_place(Path()) == DaskPlace("tcp://127.0.0.1:8786")

@@ -14,15 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from ronda.framework.analysis.live.cluster import Cluster
+from ronda.framework.analysis.live.dask_serving import DaskServing
+from ronda.framework.analysis.live.job import concerns, without_own
 from ronda.framework.analysis.live.options import Options
 from ronda.framework.analysis.live.serving import Progress, Serving
-from ronda.framework.analysis.live.shared import SharedServing
-from ronda.framework.analysis.live.worker import concerns, without_own
+from ronda.framework.analysis.live.shared import RedisServing
 from ronda.framework.analysis.pipeline import NotMeasured, Pipeline, Prepared
 from ronda.framework.analysis.sharing import shared_stages
 from ronda.framework.errors import BadValue, NotFound, NotReady, RondaError
 from ronda.framework.stream import Device, Scan, State, Stream
 from ronda.framework.stream.description import SUBSCAN, Description
+from ronda.framework.stream.work import SharedWork
 
 LOOK_PERIOD = 2.0
 """Seconds between two looks for scans whose results are not complete, beside the news."""
@@ -96,6 +99,8 @@ class Analysis:
         self._error = ""
         self.connected = False
         self._thread: threading.Thread | None = None
+        self._shared: SharedWork | None = None
+        self._cluster = None if options.dask is None else Cluster(pipeline.name, options.dask, options.patience)
 
     def start(self) -> None:
         """Begin to follow the stream; also again, after `close`.
@@ -107,6 +112,8 @@ class Analysis:
             raise NotReady(f"{self.pipeline.name}: has not ended yet; try again")
         self._stop.clear()
         self._thread = threading.Thread(target=self._run, name=f"analysis-{self.pipeline.name}", daemon=True)
+        if self._cluster is not None:
+            self._cluster.start()
         self._thread.start()
 
     def close(self) -> None:
@@ -116,6 +123,8 @@ class Analysis:
             serving.stop.set()
         if self._thread is not None:
             self._thread.join(3 * END_LIMIT)
+        if self._cluster is not None:
+            self._cluster.close()
         self.connected = False
 
     def describe(self, description: Description) -> list[Device]:
@@ -166,8 +175,9 @@ class Analysis:
             told = (*self._finished, *now)
         latest = told[-1] if told else None
         rate = latest.points / latest.seconds if latest is not None and latest.seconds else 0.0
+        where = "" if self._cluster is None else self._cluster.problem
         error = next((one.error for one in reversed(told) if one.error), "") or self._error or self._worker_error
-        return Status(told, bool(now), rate, len(self._workers), error)
+        return Status(told, bool(now), rate, len(self._workers), error or where)
 
     # -- the thread
 
@@ -206,7 +216,7 @@ class Analysis:
             self._jobs.clear()
 
     def _attend(self, stream: Stream) -> None:
-        work = stream.shared_work(self.pipeline.name)
+        work = self._shared = stream.shared_work(self.pipeline.name)
         if self._options.workers > 1:
             work.begin(self.pipeline.digest)
         while not self._stop.is_set():
@@ -234,16 +244,16 @@ class Analysis:
             if not own or not concerns(scan, self.pipeline.name) or all(scan.extent(name).end for name in own):
                 self._done.append(identifier)
                 return
-            self._begin(stream, scan)
+            self._begin(scan)
 
-    def _begin(self, stream: Stream, scan: Scan) -> None:
+    def _begin(self, scan: Scan) -> None:
         with self._lock:
             prepared = self._ready.pop(_key(scan.description, self.pipeline.name), None)
         try:
             if prepared is None:
                 prepared = self.pipeline.prepare(without_own(scan.description, self.pipeline.name))
             self._require_same(scan, prepared)
-            serving = self._serving(stream, scan, prepared)
+            serving = self._serving(scan, prepared)
         except Exception as error:  # noqa: BLE001 - it is somebody's own code
             self._error = f"scan {scan.number}: {error}"
             for device in scan.description.devices:
@@ -262,17 +272,19 @@ class Analysis:
         if _results(own) != _results(prepared.devices):
             raise BadValue(f"{prepared.name}: its stages have changed since the scan began; analyse the file")
 
-    def _serving(self, stream: Stream, scan: Scan, prepared: Prepared) -> Serving:
-        if self._options.workers > 1:
-            if not shared_stages(prepared) or self._options.mode == "latest":
-                raise BadValue(
-                    f"{self.pipeline.name}: its first stage needs the points in order, or mode is latest, so that "
-                    "workers cannot share them; give workers: 1"
-                )
-            work = stream.shared_work(self.pipeline.name)
-            parameters = {name: one.model_dump(mode="json") for name, one in self.pipeline.parameters.items()}
-            return SharedServing(scan, prepared, self._options, work, parameters)
-        return Serving(scan, prepared, self._options)
+    def _serving(self, scan: Scan, prepared: Prepared) -> Serving:
+        if self._options.workers == 1 and self._cluster is None:
+            return Serving(scan, prepared, self._options)
+        if not shared_stages(prepared):
+            raise BadValue(
+                f"{self.pipeline.name}: its first stage needs the points in order, so that no other process can share "
+                "them; give workers: 1, and no dask:"
+            )
+        parameters = {name: one.model_dump(mode="json") for name, one in self.pipeline.parameters.items()}
+        if self._cluster is not None:
+            return DaskServing(scan, prepared, self._options, self._cluster, self.pipeline, parameters)
+        assert self._shared is not None  # noqa: S101 - it attends to a stream
+        return RedisServing(scan, prepared, self._options, self._shared, parameters)
 
     def _collect(self) -> None:
         for identifier, (serving, thread) in list(self._jobs.items()):

@@ -9,6 +9,21 @@ Mode = Literal["lossless", "sampled", "latest"]
 
 
 @dataclass(frozen=True)
+class DaskPlace:
+    """Where a scheduler of Dask is.
+
+    Attributes:
+        address: `tcp://HOST:PORT` on this host, or `tls://HOST:PORT`.
+        ca, certificate, key: files for TLS; those of Dask's own configuration if empty.
+    """
+
+    address: str
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
 class Options:
     """Options of a pipeline.
 
@@ -19,12 +34,14 @@ class Options:
         workers: number of processes that share the first stages, those that look at each point alone; 1 computes all
             in the process of the pipeline.
         patience: seconds after which the work of a worker that has not said a word is given to another.
+        dask: whose workers share the first stages instead of processes of ours.
     """
 
     mode: Mode = "lossless"
     every: int = 1
     workers: int = 1
     patience: float = 2.0
+    dask: DaskPlace | None = None
 
     @property
     def step(self) -> int:

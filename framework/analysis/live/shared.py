@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
+import time
+from collections.abc import Iterator
 from typing import Any
 
-from ronda.framework.analysis.aligning import LOST, RAISED
+from ronda.framework.analysis.aligning import LOST, RAISED, SKIPPED
 from ronda.framework.analysis.live.options import Options
 from ronda.framework.analysis.live.publishing import Publishing
 from ronda.framework.analysis.live.serving import WAIT, Serving, loader
@@ -14,6 +17,7 @@ from ronda.framework.analysis.pipeline import Prepared
 from ronda.framework.analysis.runner import InHand, Runner
 from ronda.framework.analysis.sharing import FAILED, decode_all, shared_stages
 from ronda.framework.stream.answers import NeverWillBe, NoLongerInMemory
+from ronda.framework.stream.cursor import Cursor
 from ronda.framework.stream.scan import Scan
 from ronda.framework.stream.work import SharedWork
 
@@ -27,22 +31,20 @@ AHEAD = 3
 SHORT_WAIT = 0.005
 """Seconds to wait for results before new points are looked for, while there are results to come."""
 
+LOOK_AFTER = 1.0
+"""Seconds, and twice the patience, without any result after which it is looked whether Redis has lost work."""
+
 
 class SharedServing(Serving):
-    """As `Serving`; the first stages are computed by workers.
+    """As `Serving`; the first stages are computed elsewhere, by those whom a class derived from this one asks.
 
     Args:
-        work: what workers take.
         parameters: by step, as they are at the begin.
     """
 
-    def __init__(
-        self, scan: Scan, prepared: Prepared, options: Options, work: SharedWork, parameters: dict[str, Any]
-    ) -> None:
+    def __init__(self, scan: Scan, prepared: Prepared, options: Options, parameters: dict[str, Any]) -> None:
         super().__init__(scan, prepared, options)
-        self._shared = work
         self._stages = shared_stages(prepared)
-        self._token = secrets.token_hex(8)
         self._parameters = parameters
         self._told = json.dumps(parameters)
         point = sum(one.point_bytes for channels in prepared.sources.values() for one in channels)
@@ -51,7 +53,6 @@ class SharedServing(Serving):
         self._ready: dict[int, tuple[int, list[InHand]]] = {}
         self._out: dict[int, int] = {}
         self._reached = 0
-        self._after = "0-0"
 
     def _work(self, publishing: Publishing) -> None:
         sees_each_alone = self._stages == len(self._prepared.placed)
@@ -61,69 +62,97 @@ class SharedServing(Serving):
             if not self.stop.is_set():
                 self._publish(publishing, self._runner.finish())
         finally:
-            self._shared.forget(self._scan.identifier)
+            self._leave()
 
     def _share(self, publishing: Publishing) -> None:
-        start = {device: max(self._next, self._scan.extent(device).first) for device in self._prepared.sources}
-        cursor = self._scan.follow(self._names, start=start)
+        cursor = self._cursor_from_memory()
         more = True
         while not self.stop.is_set() and (more or self._out):
             try:
                 if more:
                     cursor.read(timeout=0.0 if self._out else WAIT)
+                    while self._options.mode == "latest" and not cursor.exhausted and cursor.read(timeout=0.0):
+                        pass
             except NeverWillBe:
                 more = False
             except NoLongerInMemory:  # workers see what is there
-                start = {device: self._scan.extent(device).first for device in self._prepared.sources}
-                cursor = self._scan.follow(self._names, start=start)
+                cursor = self._cursor_from_memory()
             self._note_measured(cursor)
             self._take_changes(publishing)
             there = min(cursor.positions[device] for device in self._prepared.together)
             self._hand_out(there)
             if self._out:
                 self._collect(publishing, SHORT_WAIT if more else WAIT)
+            else:
+                self._idle()
             more = more or self._next < there
 
+    def _cursor_from_memory(self) -> Cursor:
+        while True:
+            start = {device: max(self._next, self._scan.extent(device).first) for device in self._prepared.sources}
+            with contextlib.suppress(NoLongerInMemory):  # they left in this moment
+                return self._scan.follow(self._names, start=start)
+
     def _hand_out(self, there: int) -> None:
-        while self._next < there and len(self._out) < AHEAD * self._options.workers:
-            size = -(-(there - self._next) // self._options.workers)
+        """Give away ranges of points that are measured; of `latest` the newest alone, when somebody has time for it."""
+        latest = self._options.mode == "latest"
+        while self._next < there and len(self._out) < self._at_once * (1 if latest else AHEAD):
+            if latest:
+                if self._next < there - 1:
+                    self._ready[self._next] = (there - 1, self._without(self._next, there - 1, "", SKIPPED))
+                self._next = there - 1
+            size = -(-(there - self._next) // self._at_once)
             stop = min(self._next + min(size, self._most), there)
-            self._shared.hand_out(
-                {
-                    "scan": self._scan.identifier,
-                    "token": self._token,
-                    "first": str(self._next),
-                    "stop": str(stop),
-                    "every": str(self._options.step),
-                    "parameters": self._told,
-                }
-            )
             self._out[self._next] = stop
+            self._give(self._next, stop)
             self._next = stop
 
     def _collect(self, publishing: Publishing, wait: float) -> None:
-        """Take results, and publish those whose turn it is."""
-        for entry, fields in self._shared.results(self._scan.identifier, self._after, wait):
-            self._after = entry
-            if fields["token"].decode() == self._token:
-                first, stop = int(fields["first"]), int(fields["stop"])
-                failed = fields.get(FAILED)
-                works = decode_all(fields) if failed is None else self._without(first, stop, failed.decode())
+        """Take results, and publish those whose turn it is; a range that comes twice counts once."""
+        for first, found in self._taken(wait):
+            if first in self._out and first not in self._ready:
+                stop = self._out[first]
+                works = self._without(first, stop, found, RAISED) if isinstance(found, str) else found
                 self._ready[first] = (stop, works)
         while self._reached in self._ready:
             first = self._reached
             self._reached, works = self._ready.pop(first)
-            del self._out[first]
+            self._out.pop(first, None)
             for work in works:
                 self._publish(publishing, self._runner.go_on(work, self._stages))
 
-    def _without(self, first: int, stop: int, sentence: str) -> list[InHand]:
-        """A range for which no worker gave results."""
+    # -- who computes
+
+    @property
+    def _at_once(self) -> int:
+        """How many ranges are computed at the same time."""
+        return self._options.workers
+
+    def _give(self, first: int, stop: int) -> None:
+        """Let somebody compute a range, with the parameters that are told now."""
+        raise NotImplementedError
+
+    def _taken(self, wait: float) -> Iterator[tuple[int, list[InHand] | str]]:
+        """Ranges that have come back, by their first point; a sentence instead of results where there are none.
+
+        Args:
+            wait: for the first of them, in s.
+        """
+        raise NotImplementedError
+
+    def _idle(self) -> None:
+        """Nothing is to be computed now."""
+
+    def _leave(self) -> None:
+        """The scan has ended, or is left."""
+
+    def _without(self, first: int, stop: int, sentence: str, status: int) -> list[InHand]:
+        """A range without results, and why."""
         runner = Runner(self._prepared, loader(self._reader), first, self._options.step)
         missing = dict.fromkeys(self._prepared.together, (stop, sentence))
         works = list(runner.begin([], missing, self._stages))
         for work in works:
-            work.status[work.status == LOST] = RAISED
+            work.status[work.status == LOST] = status
         return works
 
     def _take_change(self, publishing: Publishing, step: str, parameters: Any, told: str) -> None:
@@ -134,3 +163,60 @@ class SharedServing(Serving):
             publishing.tell(self._next, f"{step}: {told}")
         else:
             super()._take_change(publishing, step, parameters, told)
+
+
+class RedisServing(SharedServing):
+    """As `SharedServing`; those who compute take ranges from Redis, processes of ours on any host.
+
+    Args:
+        work: what they take.
+    """
+
+    def __init__(
+        self, scan: Scan, prepared: Prepared, options: Options, work: SharedWork, parameters: dict[str, Any]
+    ) -> None:
+        super().__init__(scan, prepared, options, parameters)
+        self._shared = work
+        self._token = secrets.token_hex(8)
+        self._after = "0-0"
+        self._given: dict[int, tuple[str, str]] = {}
+        self._heard = time.monotonic()
+
+    def _give(self, first: int, stop: int) -> None:
+        self._hand(first, stop, self._told)
+
+    def _hand(self, first: int, stop: int, parameters: str) -> None:
+        fields = {
+            "scan": self._scan.identifier,
+            "token": self._token,
+            "first": str(first),
+            "stop": str(stop),
+            "every": str(self._options.step),
+            "parameters": parameters,
+        }
+        self._given[first] = (self._shared.hand_out(fields), parameters)
+
+    def _taken(self, wait: float) -> Iterator[tuple[int, list[InHand] | str]]:
+        for entry, fields in self._shared.results(self._scan.identifier, self._after, wait):
+            self._after = entry
+            if fields["token"].decode() == self._token:
+                failed = fields.get(FAILED)
+                first = int(fields["first"])
+                self._heard = time.monotonic()
+                self._given.pop(first, None)
+                yield first, decode_all(fields) if failed is None else failed.decode()
+        if self._given and time.monotonic() - self._heard > LOOK_AFTER + 2 * self._options.patience:
+            self._heard = time.monotonic()
+            self._hand_again()
+
+    def _hand_again(self) -> None:
+        """Hand out again what Redis has lost: there is neither the work nor a result of it."""
+        self._shared.restore()
+        lost = [first for first, (entry, _) in self._given.items() if not self._shared.has(entry)]
+        if lost and not self._shared.results(self._scan.identifier, "0-0", 0.0):
+            self._after = "0-0"  # its entries may be counted anew
+            for first in lost:
+                self._hand(first, self._out[first], self._given[first][1])
+
+    def _leave(self) -> None:
+        self._shared.forget(self._scan.identifier)

@@ -16,23 +16,19 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ronda.framework.analysis.live.serving import loader
-from ronda.framework.analysis.pipeline import Pipeline, Prepared, Step
-from ronda.framework.analysis.runner import Runner
-from ronda.framework.analysis.sharing import FAILED, encode_all, shared_stages
+from ronda.framework.analysis.live.job import Job, concerns
+from ronda.framework.analysis.pipeline import Pipeline, Step
+from ronda.framework.analysis.sharing import FAILED
 from ronda.framework.config.load import load_beamline
 from ronda.framework.errors import BadValue, CommunicationFailed, NotFound, RondaError
 from ronda.framework.stream import Stream
-from ronda.framework.stream.answers import NoLongerInMemory, ScanGone
-from ronda.framework.stream.blocks import Block
-from ronda.framework.stream.description import Description, State
+from ronda.framework.stream.answers import ScanGone
+from ronda.framework.stream.description import State
 from ronda.framework.stream.frames.reader import FrameReader
-from ronda.framework.stream.scan import Scan
 from ronda.framework.stream.work import SharedWork, Work
 
 KEPT = 4
@@ -52,16 +48,6 @@ LONGEST_RANGE = 300.0
 
 RENEWALS = 4
 """How often work is renewed in the patience of others."""
-
-
-class Job:
-    """A pipeline that is ready for a scan."""
-
-    def __init__(self, scan: Scan, pipeline: Pipeline) -> None:
-        self.scan = scan
-        self.prepared: Prepared = pipeline.prepare(without_own(scan.description, pipeline.name))
-        self.stages = shared_stages(self.prepared)
-        self.parameters = {name: one.model_dump(mode="json") for name, one in pipeline.parameters.items()}
 
 
 class Worker:
@@ -133,23 +119,9 @@ class Worker:
 
     def _do(self, work: Work) -> None:
         job = self._job(work.fields["scan"])
-        self._take_parameters(job, json.loads(work.fields["parameters"]))
-        first, stop = int(work.fields["first"]), int(work.fields["stop"])
-        runner = Runner(job.prepared, loader(self._reader), first, int(work.fields["every"]))
-        blocks: list[Block] = []
-        missing: dict[str, tuple[int, str]] = {}
-        for device in job.prepared.together:
-            names = [channel.name for channel in job.prepared.sources[device]]
-            at = first
-            while at < stop:
-                try:
-                    blocks += job.scan.blocks(device, names, at, stop)
-                    at = stop
-                except NoLongerInMemory as error:
-                    at = min(error.first, stop)
-                    missing[device] = (at, "left memory before it was analysed; analyse the file")
-        works = list(runner.begin(blocks, missing, job.stages))
-        fields: dict[str, Any] = {**self._heading(work), **encode_all(job.prepared, works, job.stages)}
+        told = work.fields
+        found = job.compute(self._reader, int(told["first"]), int(told["stop"]), int(told["every"]), told["parameters"])
+        fields: dict[str, Any] = {**self._heading(work), **found}
         self._work.hand_in(self.name, work, work.fields["scan"], fields)
 
     def _fail(self, work: Work, sentence: str) -> None:
@@ -165,14 +137,6 @@ class Worker:
             for old in list(self._jobs)[:-KEPT]:
                 del self._jobs[old]
             return job
-
-    def _take_parameters(self, job: Job, wanted: Mapping[str, Any]) -> None:
-        for placed in job.prepared.placed[: job.stages]:
-            label = placed.step.label
-            if wanted.get(label, job.parameters[label]) != job.parameters[label]:
-                with contextlib.suppress(Exception):  # somebody's own code; what it refuses stays as it was
-                    placed.stage.change(self._pipeline.checked(label, wanted[label]))
-                    job.parameters[label] = wanted[label]
 
     # -- beside
 
@@ -201,17 +165,6 @@ class Worker:
                                 self._job(news.identifier)
             except Exception:  # noqa: BLE001 - who takes the work says what is wrong
                 time.sleep(1.0)
-
-
-def concerns(scan: Scan, pipeline: str) -> bool:
-    """Whether the results of a pipeline are part of a scan."""
-    return any(device.name.partition(".")[0] == pipeline and device.derived for device in scan.description.devices)
-
-
-def without_own(description: Description, pipeline: str) -> Description:
-    """A scan's description without the results of a pipeline itself."""
-    others = [one for one in description.devices if not (one.derived and one.name.partition(".")[0] == pipeline)]
-    return replace(description, devices=others)
 
 
 def main() -> None:

@@ -18,12 +18,12 @@ from ronda.framework.analysis.aligning import LOST, RAISED, SKIPPED
 from ronda.framework.analysis.live.analysis import Analysis
 from ronda.framework.analysis.live.options import Options
 from ronda.framework.analysis.live.publishing import Publishing
-from ronda.framework.analysis.live.shared import SharedServing
+from ronda.framework.analysis.live.shared import RedisServing
 from ronda.framework.analysis.live.worker import Worker
 from ronda.framework.analysis.pipeline import Pipeline, Step
 from ronda.framework.analysis.sharing import FAILED
 from ronda.framework.errors import BadValue
-from ronda.framework.stream import Channel, Description, Device, Scan, State, Stream
+from ronda.framework.stream import Channel, Description, Device, Scan, State, Stream, keys
 from ronda.framework.stream.description import EACH_POINT
 from tests.framework.analysis import test_runner as offline
 from tests.framework.stream.conftest import RedisServer, wait_until
@@ -327,6 +327,37 @@ def test_a_worker_that_was_stopped_and_comes_back_late_doubles_nothing(
     assert np.array_equal(totals, [frame[frame > 0].astype(float).sum() for frame in frames])
 
 
+def test_work_that_redis_lost_is_handed_out_again(stream: Stream, redis_server: RedisServer) -> None:
+    device, frames = camera(2000)
+    pipeline = Pipeline("lost", [Step(f"{HERE}:moments", inputs={"frame": "image"})])
+    with running(redis_server, pipeline, workers=2, patience=0.3) as analysis:
+        scan = opened(stream, [analysis], [device])
+
+        def lose(done: int) -> None:
+            if done in (500, 1500):
+                first = 0 if done == 500 else 500  # the second time, what was lost the first time has come
+                wait_until(lambda: scan.extent("lost").length > first, what="results come")
+                with redis_server.client() as client:
+                    assert client.delete(keys.work("lost")) == 1  # with those who wait for it
+
+        take(stream, scan, frames, [100], lose)
+        assert np.array_equal(results(scan, "lost_total"), [frame[frame > 0].astype(float).sum() for frame in frames])
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_may_share_the_latest_points(stream: Stream, redis_server: RedisServer, workers: int) -> None:
+    device, frames = camera(60)
+    pipeline = Pipeline(f"newest{workers}", [Step(f"{HERE}:moments", inputs={"frame": "image"})])
+    with running(redis_server, pipeline, mode="latest", workers=workers) as analysis:
+        scan = opened(stream, [analysis], [device])
+        take(stream, scan, frames, [3, 8])
+        status, totals = (results(scan, f"newest{workers}_{name}") for name in ("status", "total"))
+        assert status[-1] == 0
+        assert np.all(np.isin(status, [0, SKIPPED]))
+        expected = np.array([frame[frame > 0].astype(float).sum() for frame in frames])
+        assert np.array_equal(totals[status == 0], expected[status == 0])
+
+
 def test_a_worker_refuses_the_work_of_other_stages(stream: Stream) -> None:
     pipeline = Pipeline("other", [Step(f"{HERE}:moments", inputs={"frame": "image"})])
     stream.shared_work("other").begin(Pipeline("other", [Step(f"{HERE}:moments")]).digest)
@@ -368,7 +399,7 @@ def test_a_range_over_which_workers_fail_has_no_results(stream: Stream) -> None:
     scan = stream.open_scan(Description("test", [camera(1)[0], *prepared.devices]))
     work = stream.shared_work("p")
     work.begin("same")
-    serving = SharedServing(scan, prepared, Options(workers=2), work, {})
+    serving = RedisServing(scan, prepared, Options(workers=2), work, {})
     publishing = Publishing(scan, prepared, lambda _: None)
     serving._hand_out(7)
     while serving._out:
