@@ -103,9 +103,10 @@ class AnalysisPipelineParameters(DeviceParameters):
     )
     every: int = parameter("n of `sampled`", 1, ge=1)
     workers: int = parameter(
-        "Processes that share the first stages, those that look at each point alone; 1 for none beside the server",
+        "Processes beside the server that share the first stages, those that look at each point alone; with 1 the "
+        "server computes all itself, with 0 all is left to `analysis_workers` on other hosts",
         1,
-        ge=1,
+        ge=0,
         le=64,
     )
     patience: float = parameter(
@@ -133,6 +134,6 @@ class AnalysisPipelineParameters(DeviceParameters):
             raise ValueError("every is for mode: sampled")
         if isinstance(self.dask, DaskParameters):
             self.dask.require_fit()
-        if self.workers > 1 and self.dask is not None:
+        if self.workers != 1 and self.dask is not None:
             raise ValueError("workers are processes beside the server, dask those of a cluster; give one of the two")
         return self

@@ -92,6 +92,14 @@ class SharedWork:
         """Throw away what was handed in for a scan."""
         self._server.call("DEL", keys.done_work(self._pipeline, scan))
 
+    def present(self, within: float) -> int:
+        """How many workers have asked for work, or renewed it, in the last `within` s."""
+        try:
+            told = self._server.call("XINFO", "CONSUMERS", self._work, GROUP)
+        except redis.ResponseError:
+            return 0  # nobody has begun
+        return sum(int(_fields(one)["idle"]) < 1000 * within for one in told)
+
     def alive(self) -> None:
         """Say that the pipeline runs."""
         self._server.call("SET", keys.analysing(self._pipeline), "1", "PX", int(1000 * ALIVE))

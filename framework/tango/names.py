@@ -359,6 +359,14 @@ class AnalysisCommand(StrEnum):
     DESCRIBE_RESULTS = "DescribeResults"
 
 
+class AnalysisWorkersAttribute(StrEnum):
+    """Attributes of a device that keeps workers of a pipeline on its host."""
+
+    WORKERS = "Workers"
+    RESTARTS = "Restarts"
+    LAST_ERROR = "LastError"
+
+
 class LogbookAttribute(StrEnum):
     """Attributes of a logbook."""
 

@@ -13,6 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from ronda.devices.analysis_pipeline.parameters import AnalysisPipelineParameters
+from ronda.devices.analysis_workers.parameters import AnalysisWorkersParameters
 from ronda.framework.analysis.files import analyse
 from ronda.framework.analysis.live.analysis import Analysis
 from ronda.framework.analysis.live.options import DaskPlace, Options
@@ -102,7 +103,11 @@ def test_the_class_and_the_call_on_a_file(tmp_path: Path, monkeypatch: pytest.Mo
         assert list(made["analysis/lit/lit_lit"][()]) == [np.count_nonzero(frame[1:] > 100) for frame in frames]
 
 
-def test_the_entry_with_a_cluster_is_a_pipeline() -> None:
-    (entry,) = blocks(REFERENCE, "yaml")
+def test_the_entries_with_workers_elsewhere_are_what_they_should_be() -> None:
+    beamline, entry = blocks(REFERENCE, "yaml")
+    servers = YAML(typ="safe").load(beamline)["servers"]
+    workers = AnalysisWorkersParameters.model_validate(servers["analysis_compute"]["devices"]["sharp_compute"])
+    assert workers.pipeline in servers["analysis"]["devices"]
+    AnalysisPipelineParameters.model_validate(servers["analysis"]["devices"]["sharp"])
     parameters = AnalysisPipelineParameters.model_validate(YAML(typ="safe").load(entry)["sharp"])
     assert parameters.dask_place(Path()) == DaskPlace("tcp://127.0.0.1:8786")

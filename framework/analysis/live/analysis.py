@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ronda.framework.analysis.live.cluster import Cluster
+from ronda.framework.analysis.live.crew import Crew
 from ronda.framework.analysis.live.dask_serving import DaskServing
 from ronda.framework.analysis.live.job import concerns, without_own
 from ronda.framework.analysis.live.options import Options
@@ -33,17 +30,8 @@ LOOK_PERIOD = 2.0
 REMEMBERED = 8
 """Descriptions for which stages are kept ready."""
 
-SHORT_LIFE = 10.0
-"""Seconds: a worker that fails sooner is not started again at once."""
-
-FIRST_PAUSE, LAST_PAUSE = 1.0, 60.0
-"""Seconds until it is, doubled from the first to the last."""
-
 END_LIMIT = 2.0
-"""Seconds in which threads and workers end; a stage that hangs longer is left to itself, or killed."""
-
-MARK = "RONDA_PROCESS"
-"""Variable of the environment by which a host agent knows its servers; workers are none."""
+"""Seconds in which threads end; a stage that hangs longer is left to itself."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +80,8 @@ class Analysis:
         self._jobs: dict[str, tuple[Serving, threading.Thread]] = {}
         self._finished: deque[Progress] = deque(maxlen=3)
         self._done: deque[str] = deque(maxlen=1000)
-        self._workers: list[subprocess.Popen[bytes]] = []
-        self._born: dict[int, float] = {}
-        self._pause = self._not_before = 0.0
-        self._worker_error = ""
+        shared = options.workers != 1
+        self._crew = Crew(pipeline.name, options.workers, options.patience, pipeline.steps) if shared else None
         self._error = ""
         self.connected = False
         self._thread: threading.Thread | None = None
@@ -166,7 +152,7 @@ class Analysis:
     @property
     def worker_processes(self) -> list[int]:
         """Process numbers of its own workers."""
-        return [one.pid for one in self._workers]
+        return self._crew.processes if self._crew is not None else []
 
     def status(self) -> Status:
         """What it does now."""
@@ -175,9 +161,9 @@ class Analysis:
             told = (*self._finished, *now)
         latest = told[-1] if told else None
         rate = latest.points / latest.seconds if latest is not None and latest.seconds else 0.0
-        where = "" if self._cluster is None else self._cluster.problem
-        error = next((one.error for one in reversed(told) if one.error), "") or self._error or self._worker_error
-        return Status(told, bool(now), rate, len(self._workers), error or where)
+        where = self._cluster.problem if self._cluster else self._crew.error if self._crew else ""
+        error = next((one.error for one in reversed(told) if one.error), "") or self._error
+        return Status(told, bool(now), rate, len(self.worker_processes), error or where)
 
     # -- the thread
 
@@ -193,17 +179,8 @@ class Analysis:
                 self.connected = False
                 self._end_jobs()
                 self._stop.wait(1.0)
-        for worker in self._workers:
-            worker.terminate()
-        deadline = time.monotonic() + END_LIMIT
-        for worker in self._workers:
-            try:
-                worker.wait(max(deadline - time.monotonic(), 0.0))
-            except subprocess.TimeoutExpired:
-                worker.kill()
-                worker.wait()
-        self._workers.clear()
-        self._born.clear()
+        if self._crew is not None:
+            self._crew.end()
 
     def _end_jobs(self) -> None:
         jobs = list(self._jobs.values())
@@ -217,7 +194,7 @@ class Analysis:
 
     def _attend(self, stream: Stream) -> None:
         work = self._shared = stream.shared_work(self.pipeline.name)
-        if self._options.workers > 1:
+        if self._options.workers != 1:
             work.begin(self.pipeline.digest)
         while not self._stop.is_set():
             work.alive()
@@ -227,7 +204,8 @@ class Analysis:
             self.connected, self._error = True, ""
             deadline = time.monotonic() + LOOK_PERIOD
             while (left := deadline - time.monotonic()) > 0 and not self._stop.is_set():
-                self._keep_workers()
+                if self._crew is not None:
+                    self._crew.keep()
                 for news in stream.news(after=place, timeout=min(left, 0.2)):
                     place = news.place
                     if news.state == State.PREPARING:
@@ -292,30 +270,6 @@ class Analysis:
                 with self._lock:
                     self._finished.append(serving.progress)
                     del self._jobs[identifier]  # if it is not complete, the next look finds it again
-
-    def _keep_workers(self) -> None:
-        """Start workers, and those again that died."""
-        if self._options.workers < 2 or self._stop.is_set():
-            return
-        now = time.monotonic()
-        for one in [one for one in self._workers if one.poll() is not None]:
-            self._workers.remove(one)
-            if self._born.pop(one.pid) > now - SHORT_LIFE and one.returncode > 0:  # who is killed is replaced at once
-                self._pause = min(max(2 * self._pause, FIRST_PAUSE), LAST_PAUSE)
-                self._not_before = now + self._pause
-                self._worker_error = f"a worker ended soon after its start with code {one.returncode}; see the log"
-        if self._workers and all(born < now - SHORT_LIFE for born in self._born.values()):
-            self._pause, self._worker_error = 0.0, ""
-        while now >= self._not_before and len(self._workers) < self._options.workers:
-            environment = {name: value for name, value in os.environ.items() if name != MARK}
-            command = [sys.executable, "-m", "ronda.framework.analysis.live.worker", self.pipeline.name]
-            command += ["--patience", str(self._options.patience), "--parent", str(os.getpid())]
-            worker = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE)
-            self._workers.append(worker)
-            self._born[worker.pid] = now
-            assert worker.stdin is not None  # noqa: S101 - it is a pipe
-            with contextlib.suppress(OSError), worker.stdin as told:  # one that died is started again
-                told.write(json.dumps([asdict(step) for step in self.pipeline.steps]).encode())
 
 
 def _results(devices: Sequence[Device]) -> dict[str, dict[str, Any]]:

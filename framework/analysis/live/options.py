@@ -32,7 +32,7 @@ class Options:
             `latest` only the newest point whenever it has time. None of them ever holds the scan.
         every: n of `sampled`.
         workers: number of processes that share the first stages, those that look at each point alone; 1 computes all
-            in the process of the pipeline.
+            in the process of the pipeline, 0 leaves all to processes that are started elsewhere.
         patience: seconds after which the work of a worker that has not said a word is given to another.
         dask: whose workers share the first stages instead of processes of ours.
     """

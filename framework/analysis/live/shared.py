@@ -35,6 +35,10 @@ LOOK_AFTER = 1.0
 """Seconds, and twice the patience, without any result after which it is looked whether Redis has lost work."""
 
 
+COUNT_PERIOD = 2.0
+"""Seconds between two looks how many workers there are, here and on other hosts."""
+
+
 class SharedServing(Serving):
     """As `Serving`; the first stages are computed elsewhere, by those whom a class derived from this one asks.
 
@@ -126,7 +130,7 @@ class SharedServing(Serving):
     @property
     def _at_once(self) -> int:
         """How many ranges are computed at the same time."""
-        return self._options.workers
+        raise NotImplementedError
 
     def _give(self, first: int, stop: int) -> None:
         """Let somebody compute a range, with the parameters that are told now."""
@@ -181,6 +185,17 @@ class RedisServing(SharedServing):
         self._after = "0-0"
         self._given: dict[int, tuple[str, str]] = {}
         self._heard = time.monotonic()
+        self._present = max(options.workers, 1)
+        self._counted = 0.0
+
+    @property
+    def _at_once(self) -> int:
+        now = time.monotonic()
+        if now - self._counted > COUNT_PERIOD:
+            self._counted = now
+            elsewhere = self._shared.present(max(self._options.patience, COUNT_PERIOD))
+            self._present = max(elsewhere, self._options.workers, 1)
+        return self._present
 
     def _give(self, first: int, stop: int) -> None:
         self._hand(first, stop, self._told)

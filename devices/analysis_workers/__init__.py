@@ -1,0 +1,1 @@
+"""Worker processes of a pipeline of live analysis, on the host of their server."""
