@@ -82,6 +82,8 @@ class ScanFile:
         self._missing_noted = True
         self._datasets: dict[tuple[str, str | None], h5py.Dataset] = {}
         self._lengths: dict[tuple[str, str | None], int] = {}
+        self._origins: dict[tuple[str, str | None], tuple[int, ...]] = {}
+        """By dataset, where the chunk of a point begins in it, without the point's own place."""
         found: dict[str, GridNode] = {}
         self._find(nexus_layout("", number, description), "", found)
         self._grids = [FilledGrid(file[where], self._datasets, node) for where, node in found.items()]
@@ -191,7 +193,18 @@ class ScanFile:
         dataset = self._datasets[device, name]
         self._reserve.ensure(len(chunk) + 64)
         self._grow(device, name, dataset, index + 1)
-        dataset.id.write_direct_chunk((index, *[0] * (dataset.ndim - 1)), chunk)
+        dataset.id.write_direct_chunk((index, *self._origins[device, name]), chunk)
+
+    def grow(self, device: str, name: str, stop: int) -> None:
+        """Make a dataset as long as what will be written next, at once and not by each frame.
+
+        Args:
+            stop: index after the last point.
+
+        Raises:
+            OSError: the disk failed.
+        """
+        self._grow(device, name, self._datasets[device, name], stop)
 
     def write_frame(self, device: str, name: str, index: int, frame: npt.NDArray[Any]) -> None:
         """Write a frame that HDF5 compresses.
@@ -338,6 +351,7 @@ class ScanFile:
                 key = (child.device.name, child.channel.name if isinstance(child, ChannelNode) else None)
                 self._datasets[key] = self._file[where]
                 self._lengths[key] = self._datasets[key].shape[0]
+                self._origins[key] = (0,) * (self._datasets[key].ndim - 1)
 
 
 def identity(path: Path) -> tuple[str, str] | None:

@@ -48,6 +48,8 @@ class FrameSaver:
         self._silent_since: float | None = None
         self._compressors: dict[str, ChunkCompressor] = {}
         self._idle: dict[int, list[npt.NDArray[np.uint8]]] = {}
+        self._chunk = np.empty(0, "u1")
+        """For a chunk on its way; the same for all, so that it stays near the processor."""
         self._threads = min(os.cpu_count() or 1, MOST_THREADS)
         self._pool: ThreadPoolExecutor | None = None
 
@@ -67,6 +69,7 @@ class FrameSaver:
             DiskFull, OSError: the disk is full or failed; save the same again.
         """
         stop = first + sum(reference.count for reference in references)
+        file.grow(device, channel.name, stop)
         start = max(first, self._reached.get(channel.name, first))
         why = ""
         for reference in cut_references(references, range(start - first, stop - first)):
@@ -159,7 +162,11 @@ class FrameSaver:
 
     def _write_packed(self, file: ScanFile, device: str, channel: Channel, index: int, found: Fetched) -> str:
         """A chunk as it is."""
-        chunk = found.data.copy()
+        size = len(found.data)
+        if len(self._chunk) < size:
+            self._chunk = np.empty(max(size, channel.point_bytes), "u1")
+        chunk = self._chunk[:size]
+        chunk[:] = found.data
         if not found.still():
             return self._lose(file, device, channel, (index, index + 1), "it was overwritten while it was read")
         file.write_chunk(device, channel.name, index, chunk)

@@ -200,8 +200,7 @@ class Saving:
         while True:
             self._obey()
             try:
-                for block in cursor.read(timeout=self._patience()):
-                    self._gather(block)
+                blocks = cursor.read(timeout=self._patience())
             except NeverWillBe:
                 break
             except NoLongerInMemory:
@@ -216,13 +215,11 @@ class Saving:
             except CommunicationFailed as error:
                 self._hold(error)
                 continue
+            for block in blocks:
+                self._take(block)
             self._insist(self._end_abandoned)
             if self.progress.state == "held":
                 self._work()
-            if self._gathered_bytes >= GATHERED_BYTES or self._frames.many:
-                self._insist(self._drain)
-            if self._frames.ring_waits:
-                self._insist(self._flush)
             if time.monotonic() - self._flushed_at >= FLUSH_PERIOD and self._dirty:
                 self._insist(self._flush)
             if self._derived:
@@ -283,6 +280,14 @@ class Saving:
                 start[device] = self._written[device] = first
                 self._tell_missing()
         return self._scan.follow(start=start)
+
+    def _take(self, block: Block) -> None:
+        """Gather a block, and write when that is much; a device that waits for room in its ring gets it early."""
+        self._gather(block)
+        if self._gathered_bytes >= GATHERED_BYTES or self._frames.many:
+            self._insist(self._drain)
+        if self._frames.ring_waits:
+            self._insist(self._flush)
 
     def _gather(self, block: Block) -> None:
         self._gathered.setdefault(block.device, []).append(block)

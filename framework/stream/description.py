@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -117,10 +118,10 @@ class Channel:
         """The little-endian numpy type."""
         return np.dtype(self.dtype)
 
-    @property
+    @cached_property
     def point_bytes(self) -> int:
         """Bytes of one point."""
-        return self.numpy_dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        return self.numpy_dtype.itemsize * math.prod(self.shape)
 
     def empty(self, count: int) -> npt.NDArray[Any]:
         """An array for `count` points, of shape (count, *shape)."""

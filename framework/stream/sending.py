@@ -32,6 +32,9 @@ MOST_GRANTED = 4_000_000
 REFUSALS = ("equal or smaller", "exhausted the last possible ID")
 """What Redis says to an entry that it has already, and to one after the end of a stream."""
 
+SHORTEST_WAIT, LONGEST_WAIT = 0.005, 0.2
+"""Seconds between two attempts while there is no room: a tenth of what it has lasted, within these bounds."""
+
 T = TypeVar("T")
 
 
@@ -319,7 +322,7 @@ class Waiting:
         self._deadline = None if wait is None else time.monotonic() + wait
         self._on_held = on_held
         self._next_call = 0.0
-        self._delay = 0.01
+        self._since = time.monotonic()
 
     def step(self, error: Callable[[], HeldBack]) -> None:
         """Wait a little.
@@ -333,5 +336,5 @@ class Waiting:
         if self._on_held is not None and now >= self._next_call:
             self._on_held(error())
             self._next_call = now + 1.0
-        time.sleep(self._delay)
-        self._delay = min(2 * self._delay, 0.2)
+        # What was full for a short time is free again in a short time: long sleeps would leave it empty.
+        time.sleep(min(max((now - self._since) / 10, SHORTEST_WAIT), LONGEST_WAIT))

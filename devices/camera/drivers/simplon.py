@@ -29,7 +29,7 @@ SHORTEST, LONGEST = 1e-5, 3600.0
 DTYPES = {8: "u1", 16: "<u2", 32: "<u4"}
 
 
-MOST_FRAMES = 64
+MOST_FRAMES = 32
 """Of one call that asks for frames: others want the thread too."""
 
 GIVEN_UP_LIMIT = 1.0

@@ -61,7 +61,7 @@ class ChunkCompressor:
         into[:start] = np.frombuffer(self._heading, "u1")
         return start + size
 
-    def decompress(self, chunk: bytes | npt.NDArray[np.uint8], into: npt.NDArray[np.uint8]) -> None:
+    def decompress(self, chunk: bytes | memoryview | npt.NDArray[np.uint8], into: npt.NDArray[np.uint8]) -> None:
         """Unpack a chunk into a frame.
 
         Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -26,14 +27,14 @@ class PackedFrame:
         shape: of the frame.
     """
 
-    chunk: bytes
+    chunk: bytes | memoryview
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
 
     @property
     def nbytes(self) -> int:
         """Bytes of the frame when it is unpacked."""
-        return self.dtype.itemsize * int(np.prod(self.shape, dtype=np.int64))
+        return self.dtype.itemsize * math.prod(self.shape)
 
     def unpack(self) -> npt.NDArray[Any]:
         """The frame.
@@ -73,7 +74,7 @@ class PackedFrame:
         return frame
 
 
-def unpack(chunk: bytes | npt.NDArray[np.uint8], item_bytes: int, into: npt.NDArray[np.uint8]) -> None:
+def unpack(chunk: bytes | memoryview | npt.NDArray[np.uint8], item_bytes: int, into: npt.NDArray[np.uint8]) -> None:
     """Unpack a chunk.
 
     Args:

@@ -21,8 +21,11 @@ from ronda.framework.stream.frames.room import Room
 Frames = npt.NDArray[Any] | list[npt.NDArray[Any] | PackedFrame]
 """Frames of consecutive points."""
 
-MOST_POINTS = 16
-"""Points whose frames are stored and published together, so that readers do not wait for many."""
+MOST_POINTS = 32
+MOST_BYTES = 32_000_000
+MOST_OF_RING = 1 / 4
+"""Points whose frames are stored and published together, bytes of those frames as they are stored, and part of the
+ring: more would let readers wait, fewer would cost an entry in Redis each."""
 
 
 class FramesOut:
@@ -88,6 +91,7 @@ class FramesOut:
         """
         ring = self._ring
         count = min(len(next(iter(frames.values()))) - start, MOST_POINTS, ring.slots // len(frames))
+        count = min(count, max(int(MOST_OF_RING * ring.slots / len(frames)), 1), _few(frames, start, count))
         if count < 1:
             raise NotReady(f"{ring.device}: the ring holds {ring.slots} frames, a point has {len(frames)}")
         with ring.turn:
@@ -122,6 +126,18 @@ class FramesOut:
                 )
             found.append(one if len(one.chunk) < one.nbytes else one.unpack())
         return found
+
+
+def _few(frames: Mapping[str, Frames], start: int, count: int) -> int:
+    """As many points as have `MOST_BYTES` of frames, but one."""
+    size = 0
+    for place in range(count):
+        for values in frames.values():
+            one = values[start + place]
+            size += len(one.chunk) if isinstance(one, PackedFrame) else one.nbytes
+        if size > MOST_BYTES:
+            return max(place, 1)
+    return count
 
 
 def _stored(value: Any) -> bool:
