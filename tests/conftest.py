@@ -247,6 +247,22 @@ def demo_folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def bring_up(ronda: Ronda) -> Iterator[Callable[[Path], Beamline]]:
     """`bring_up(folder)` brings a beamline up for this test; each is taken down at its end."""
+    yield from _brought_up(ronda)
+
+
+@pytest.fixture(scope="module")
+def module_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `demo_folder`, for all tests of a module."""
+    return _copy_demo(tmp_path_factory.mktemp("module") / "demo")
+
+
+@pytest.fixture(scope="module")
+def bring_up_for_module(ronda: Ronda) -> Iterator[Callable[[Path], Beamline]]:
+    """As `bring_up`; what came up is taken down when the tests of a module have ended."""
+    yield from _brought_up(ronda)
+
+
+def _brought_up(ronda: Ronda) -> Iterator[Callable[[Path], Beamline]]:
     folders: list[Path] = []
 
     def up(folder: Path) -> Beamline:

@@ -13,6 +13,7 @@ import pytest
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.scan.observer import Observer
 from ronda.framework.scan.standard import Scans
+from ronda.shell.commands.connecting import wait_until_settled
 
 
 class Recorder(Observer):
@@ -104,8 +105,30 @@ class Victim:
         os.kill(pid, number)
 
 
-@pytest.fixture
-def victim(bring_up, demo_folder: Path) -> Iterator[Victim]:
-    made = Victim(bring_up(demo_folder))
+def _made(folder: Path, bring_up: Callable[[Path], Any]) -> Iterator[Victim]:
+    made = Victim(bring_up(folder))
     yield made
     made.beamline.close()
+
+
+@pytest.fixture
+def victim(bring_up, demo_folder: Path) -> Iterator[Victim]:
+    """A beamline that nobody has used, nor will."""
+    yield from _made(demo_folder, bring_up)
+
+
+@pytest.fixture(scope="module")
+def _beamline_of_the_module(bring_up_for_module, module_folder: Path) -> Iterator[Victim]:
+    yield from _made(module_folder, bring_up_for_module)
+
+
+@pytest.fixture
+def survivor(_beamline_of_the_module: Victim, wait_for) -> Victim:
+    """A beamline of one module, whose processes each test may kill: all are there again, and answer, before the next.
+
+    What else a test changes stays: it takes a `victim` then.
+    """
+    whole = _beamline_of_the_module
+    wait_for(lambda: {each["state"] for each in whole.running.servers().values()} == {"RUNNING"}, 150, "all run")
+    wait_until_settled(whole.beamline, 150)
+    return whole

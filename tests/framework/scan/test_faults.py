@@ -128,9 +128,9 @@ def test_a_card_in_a_scan_takes_no_other_orders(scans, recorder, beamline):
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_detector_server_that_dies_lets_the_scan_fail_and_the_next_one_works(victim, recorder, wait_for, how):
-    scans = Scans(victim.beamline, observers=[recorder])
-    pid = victim.pid("counters")
+def test_a_detector_server_that_dies_lets_the_scan_fail_and_the_next_one_works(survivor, recorder, wait_for, how):
+    scans = Scans(survivor.beamline, observers=[recorder])
+    pid = survivor.pid("counters")
     recorder.at(3, lambda: os.kill(pid, how))
     with pytest.raises(RondaError, match=r"ct1") as caught:
         scans.loopscan(100_000, 0.05, "i0", save=False)
@@ -142,8 +142,8 @@ def test_a_detector_server_that_dies_lets_the_scan_fail_and_the_next_one_works(v
     assert length in (4, 5)
     assert len(recorder.points) in (length, length - 1)
 
-    wait_for(lambda: victim.pid("counters") not in (0, pid), 150, "the server is started again")
-    wait_for(lambda: answers(victim.beamline["ct1"]), 150, "the card answers")
+    wait_for(lambda: survivor.pid("counters") not in (0, pid), 150, "the server is started again")
+    wait_for(lambda: answers(survivor.beamline["ct1"]), 150, "the card answers")
     scans.loopscan(2, 0.01, "i0", save=False)
     assert scans.last.state == "COMPLETED"
 
@@ -155,9 +155,9 @@ def answers(device):
         return False
 
 
-def test_a_redis_that_is_killed_costs_no_point(victim, recorder):
-    scans = Scans(victim.beamline, observers=[recorder])
-    pid = victim.pid("redis")
+def test_a_redis_that_is_killed_costs_no_point(survivor, recorder):
+    scans = Scans(survivor.beamline, observers=[recorder])
+    pid = survivor.pid("redis")
     recorder.at(20, lambda: os.kill(pid, signal.SIGKILL))
     scan = scans.loopscan(40, 0.05, "i0", "diode", save=False)
 
@@ -166,9 +166,9 @@ def test_a_redis_that_is_killed_costs_no_point(victim, recorder):
     assert scan.stream.read("i0", 0, 40).tolist() == [values["i0"] for _, values in recorder.points]
 
 
-def test_a_halted_detector_server_that_goes_on_loses_and_doubles_nothing(victim, recorder):
-    scans = Scans(victim.beamline, observers=[recorder])
-    pid = victim.pid("counters")
+def test_a_halted_detector_server_that_goes_on_loses_and_doubles_nothing(survivor, recorder):
+    scans = Scans(survivor.beamline, observers=[recorder])
+    pid = survivor.pid("counters")
 
     def halt():
         os.kill(pid, signal.SIGSTOP)
@@ -261,15 +261,15 @@ def test_a_saved_scan_without_a_writer_is_refused_with_a_sentence(victim, wait_f
     assert Scans(victim.beamline).loopscan(1, 0.01, "i0", save=False).state == "COMPLETED"
 
 
-def test_a_writer_that_is_just_being_started_is_waited_for(victim, recorder, wait_for):
-    scans = Scans(victim.beamline, observers=[recorder])
+def test_a_writer_that_is_just_being_started_is_waited_for(survivor, recorder, wait_for):
+    scans = Scans(survivor.beamline, observers=[recorder])
     done: list[str] = []
 
-    victim.signal("writer", signal.SIGKILL)
+    survivor.signal("writer", signal.SIGKILL)
 
     def waits_and_ends() -> bool:
         if done:  # the writer was there again before the scan began
-            victim.signal("writer", signal.SIGKILL)
+            survivor.signal("writer", signal.SIGKILL)
             done.clear()
         with contextlib.suppress(NotReady):  # on a slow machine the server takes longer than a scan waits
             done.append(scans.loopscan(1, 0.01, "i0").state)

@@ -88,11 +88,11 @@ CASES = [(kind, what) for kind in ("fscan", "ftrajectory") for what in ("redis",
 
 
 @pytest.mark.parametrize(("kind", "what"), CASES)
-def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that_works(victim, wait_for, kind, what):
+def test_what_is_killed_during_a_sweep_leaves_data_that_fit_and_a_next_scan_that_works(survivor, wait_for, kind, what):
     index = random.Random(f"{os.environ.get('RONDA_SEED', '1')} {kind} {what}").randrange(POINTS)
     print(f"{what} is killed from point {index} on")
-    beamline = victim.beamline
-    scan = killed(victim, kind, what, index)
+    beamline = survivor.beamline
+    scan = killed(survivor, kind, what, index)
 
     wait_for(lambda: scan.state in State.ENDED, 150, f"the end of the scan ({what}, {index})")
     if what == "redis":
