@@ -124,12 +124,16 @@ class GatedParticipation(Participation):
     def _take_lines(self, until: int | None) -> None:
         self._doing = GATED
         try:
-            while not self._leaving.wait(PERIOD) and (until is None or self._done < until):
+            while not self._leaving.wait(self._pause()) and (until is None or self._done < until):
                 self._look()
             if self._leaving.is_set() and not self._failure:
                 self._look_last()
         finally:
             self._gated.end_gated()
+
+    def _pause(self) -> float:
+        """Seconds until the next look."""
+        return PERIOD
 
     def _look(self) -> None:
         """Take what came since, and publish the points that are decided."""

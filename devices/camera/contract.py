@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from ronda.framework.stream.frames.packed import PackedFrame
 
 
+MOST_FRAMES = 32
+"""Frames that `Camera.triggered` gives at once; others want the thread too."""
+
+
 class RoiParameters(Parameters):
     """A region of interest, in pixels of the frame as it is published."""
 
@@ -184,7 +188,7 @@ class Camera(DetectorDriver):
         raise NotAllowed(f"{self.name}: this driver cannot let triggers start frames")
 
     def triggered(self) -> Sequence[TriggeredFrame]:
-        """The frames that came since this was asked last, in order; maybe a part of them. Returns at once.
+        """The frames that came since this was asked last, in order, `MOST_FRAMES` at most. Returns at once.
 
         Raises:
             HardwareFault: no more will come.

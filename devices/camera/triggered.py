@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ronda.devices.camera.contract import MOST_FRAMES
 from ronda.devices.gated import GatedParticipation
 from ronda.framework.errors import HardwareFault, RondaError
 from ronda.framework.scan.latches import valid_name
@@ -65,6 +66,8 @@ class FramesParticipation(GatedParticipation):
         self._rows = camera.rows_of(self._wanted)
         self._next = self._lost_ones = 0
         self._shown = self._looked = self._silent = 0.0
+        self._more = False
+        """Whether further frames may be there already."""
 
     def _order_at(self, point: int) -> Order:
         return self._own.at(point)
@@ -88,6 +91,9 @@ class FramesParticipation(GatedParticipation):
         patient = self._silent < self._own.exposure + ON_ITS_WAY
         return super()._all_came(matching, since) and (matching.all_on_time or not patient)
 
+    def _pause(self) -> float:
+        return 0.0 if self._more else super()._pause()
+
     def _lost(self) -> int:
         lost, self._lost_ones = self._lost_ones, 0
         return lost
@@ -109,6 +115,7 @@ class FramesParticipation(GatedParticipation):
         self._silent += min(now - self._looked, LONGEST_LOOK)
         self._looked = now
         found = self._camera.triggered()
+        self._more = len(found) >= MOST_FRAMES
         if found or not self._complete_since:  # before the last trigger silence says nothing
             self._silent = 0.0
         if found:

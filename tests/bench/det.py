@@ -1,7 +1,8 @@
 """Large detectors: `PYTHONPATH=. python tests/bench/det.py [--seconds 60] [--rate 200] [--only stream|scan]`.
 
-`scan`: fscan of the example beamline with the large detector, 1 Mpixel of 16 bit at hardware triggers, into a compressed file, with a
-region of interest; memory of all processes watched; beside it what the disk takes raw, and what the codec packs, in the same run.
+`scan`: fscan of the example beamline with the large detector, 1 Mpixel of 16 bit at `--rate` hardware triggers a second, into a
+compressed file, with a region of interest; memory of all processes watched, and what each takes of a processor while the scan
+runs, so that it is known what limits; beside it what the disk takes raw, and what the codec packs, in the same run.
 
 `stream`: messages of SIMPLON's Stream V2 pushed as fast as they are taken, in turn by a bare ZeroMQ receiver, one process that
 appends each message to a file as it is, without looking into it, and by ours: receiver, ring, stream in Redis, writer, chunks in
@@ -171,9 +172,10 @@ def measure_scan(root: Path, seconds: float, rate: float) -> None:
         watching = threading.Thread(target=watch)
         watching.start()
         points = round(seconds * rate)
-        begun = time.monotonic()
+        begun, own = time.monotonic(), time.process_time()
         scan = scans.fscan("rot", 0, 2.0 / rate, points, 1 / rate, "det", "i0")
         took = time.monotonic() - begun
+        own, after = 100 * (time.process_time() - own) / took, {name: spent(pid) for name, pid in found.items()}
         saved = scan.wait_for_file(300)
         closed = time.monotonic() - begun
         over.set()
@@ -188,8 +190,11 @@ def measure_scan(root: Path, seconds: float, rate: float) -> None:
         figure("  file closed", closed, "s", "none")
         figure("  frames of 16 bit, as measured", good * FRAME / closed / 1e6, "MB/s", "none")
         figure("  in the file", stored / closed / 1e6, "MB/s", "none")
+        shares = {name: 100 * (after[name] - before[name]) / took for name in found} | {"the scan's own program": own}
+        for name, share in sorted(shares.items(), key=lambda one: -one[1]):
+            figure(f"  processor while the scan ran: {name}", share, "% of core", "none")
+        figure("  processor: all of them", sum(shares.values()), "% of core", f"{100 * (os.cpu_count() or 1)}")
         for name in ("detector", "writer", "simulators"):
-            figure(f"  {name}: processor", 100 * (spent(found[name]) - before[name]) / closed, "% of core", "none")
             figure(f"  {name}: memory at most", peaks[name], "MB", "1500")
         beamline.close()
     finally:

@@ -7,7 +7,14 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from ronda.devices.camera.contract import Camera, Capabilities, Setup, TriggeredCameraParameters, TriggeredFrame
+from ronda.devices.camera.contract import (
+    MOST_FRAMES,
+    Camera,
+    Capabilities,
+    Setup,
+    TriggeredCameraParameters,
+    TriggeredFrame,
+)
 from ronda.devices.camera.simplon_rest import Arming, SimplonRest
 from ronda.devices.camera.stream_v2 import Image, StreamReceiver, began, image_of
 from ronda.framework.config.parameters import Address, parameter
@@ -28,9 +35,6 @@ SHORTEST, LONGEST = 1e-5, 3600.0
 
 DTYPES = {8: "u1", 16: "<u2", 32: "<u4"}
 
-
-MOST_FRAMES = 32
-"""Of one call that asks for frames: others want the thread too."""
 
 GIVEN_UP_LIMIT = 1.0
 """Seconds for which arming that was given up is waited for before the detector is armed again."""
