@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,9 @@ from ronda.framework.stream.blocks import Block
 from ronda.framework.stream.description import EACH_POINT, LARGEST_POINT, SUBSCAN, Channel, Description, Device
 
 ENTRY = "analysis"
+
+MISSING = "is missing in the file"
+"""Why a point has no results whose inputs the writer never got."""
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,9 @@ def analyse(pipeline: Pipeline, file: Path, options: Options | None = None, outp
         try:
             with h5py.File(part, "w") as made:
                 results = _Results(made, prepared, pipeline, saved)
-                for device in prepared.sources:
-                    for found in saved.lost_first(device, runner):
-                        results.add(found)
-                for block in saved.blocks(prepared):
-                    for found in runner.feed(block):
+                for piece in saved.pieces(prepared):
+                    took = runner.feed(piece) if isinstance(piece, Block) else runner.skip(*piece, MISSING, LOST)
+                    for found in took:
                         results.add(found)
                 for found in runner.finish():
                     results.add(found)
@@ -125,31 +126,41 @@ class _Saved:
             found.insert(0, Device(_name(group.name.strip("/")), in_step, {EACH_POINT: True, SUBSCAN: subscan}))
         return found
 
-    def lost_first(self, device: str, runner: Runner) -> Iterator[Found]:
-        """Points at the begin that the writer never got."""
-        noted = self._file.get(f"{self.name}/writer/missing")
-        if noted is None:
-            return
-        columns = [str(one) for one in noted.attrs["channels"]]
-        names = {channel.name for channel in self.description.device(device).channels}
-        for column, first, stop in noted[:].tolist():
-            if 0 <= column < len(columns) and columns[column] in names and first == 0:
-                yield from runner.skip(device, stop, "is missing in the file", LOST)
-
-    def blocks(self, prepared: Prepared) -> Iterator[Block]:
-        """All points, device by device in turn, a few at a time."""
+    def pieces(self, prepared: Prepared) -> Iterator[Block | tuple[str, int]]:
+        """All points, device by device in turn, a few at a time; (device, index behind) where some are missing."""
         sizes = {
             device: max(1, min(MOST_POINTS, BATCH_BYTES // max(sum(one.point_bytes for one in channels), 1)))
             for device, channels in prepared.sources.items()
         }
+        missing = {device: self._missing(channels) for device, channels in prepared.sources.items()}
         done = dict.fromkeys(sizes, 0)
         while any(done[device] < len(self._times[device]) for device in done):
             for device, channels in prepared.sources.items():
                 first, stop = done[device], min(done[device] + sizes[device], len(self._times[device]))
-                if stop > first:
-                    data = {one.name: self._datasets[one.name][first:stop] for one in channels}
-                    yield Block(device, first, stop - first, data, self._times[device][first:stop])
-                    done[device] = stop
+                if stop <= first:
+                    continue
+                gap = next((one for one in missing[device] if one[1] > first), None)
+                if gap is not None and gap[0] <= first:
+                    done[device] = min(gap[1], len(self._times[device]))
+                    yield device, done[device]
+                    continue
+                stop = stop if gap is None else min(stop, gap[0])
+                data = {one.name: self._datasets[one.name][first:stop] for one in channels}
+                yield Block(device, first, stop - first, data, self._times[device][first:stop])
+                done[device] = stop
+
+    def _missing(self, channels: Sequence[Channel]) -> list[tuple[int, int]]:
+        """Points that the writer never got of any of some channels: first ≤ index < stop, in order."""
+        noted = self._file.get(f"{self.name}/writer/missing")
+        if noted is None:
+            return []
+        columns = [str(one) for one in noted.attrs["channels"]]
+        names = {channel.name for channel in channels}
+        return sorted(
+            (first, stop)
+            for column, first, stop in noted[:].tolist()
+            if 0 <= column < len(columns) and columns[column] in names
+        )
 
 
 class _Results:
@@ -194,7 +205,9 @@ class _Results:
 
     def add(self, found: Found) -> None:
         """Write results."""
-        self.problems += [f"point {one.first}: {one.step}: {one.sentence}" for one in found.problems]
+        self.problems += [
+            f"point {one.first}: {f'{one.step}: ' if one.step else ''}{one.sentence}" for one in found.problems
+        ]
         if not found.data:
             return
         stop = found.first + len(found.times)

@@ -10,7 +10,7 @@ import numpy as np
 from ronda.framework.analysis.pipeline import EVENT_BYTES, Prepared, events_of
 from ronda.framework.analysis.runner import Found
 from ronda.framework.errors import RondaError
-from ronda.framework.stream.answers import HeldBack
+from ronda.framework.stream.answers import HeldBack, NoLongerInMemory
 from ronda.framework.stream.scan import Scan
 
 MOST_EVENTS = 1000
@@ -33,8 +33,10 @@ class Publishing:
             device.name: scan.publisher(device.name, wait=None, on_held=held) for device in prepared.devices
         }
         self.errors = 0
-        self._latest = ("", "")
         self._events = self._publishers[events_of(self._name)]
+        before = self._told_before(scan)
+        self._told = set(before)
+        self._latest = before[-1][1].decode() if before else ""
         self._own = [name for name in self._publishers if name != events_of(self._name)]
 
     @property
@@ -54,17 +56,32 @@ class Publishing:
                 publisher.publish_block(arrays, times=found.times[done:], pulses=pulses, first=found.first + done)
         for problem in found.problems:
             self.errors += problem.stop - problem.first or 1
-            if (problem.step, problem.sentence) != self._latest:
-                self._latest = (problem.step, problem.sentence)
-                who = f"{problem.step}: " if problem.step else ""
-                self.tell(problem.first, f"{who}{problem.sentence}")
+            who = f"{problem.step}: " if problem.step else ""
+            if (sentence := f"{who}{problem.sentence}") != self._latest:
+                self._latest = sentence
+                self.tell(problem.first, sentence)
 
     def tell(self, point: int, sentence: str) -> None:
-        """Publish that something happened, from a point on."""
-        if self._events.index < MOST_EVENTS:
-            text = sentence.encode()[:EVENT_BYTES].decode(errors="ignore").encode()
-            values = {f"{self._name}_event_point": point, f"{self._name}_event": np.bytes_(text)}
-            self._events.publish(values)
+        """Publish that something happened, from a point on; not again what was published before this one began."""
+        text = sentence.encode()[:EVENT_BYTES].decode(errors="ignore").encode()
+        if (point, text) not in self._told and self._events.index < MOST_EVENTS:
+            self._events.publish({f"{self._name}_event_point": point, f"{self._name}_event": np.bytes_(text)})
+
+    def ordered(self, order: str) -> bool:
+        """Whether an order was given before this one began, by the sentence with which it was told."""
+        text = order.encode()[:EVENT_BYTES].decode(errors="ignore").encode()
+        return any(text == known for _, known in self._told)
+
+    def _told_before(self, scan: Scan) -> list[tuple[int, bytes]]:
+        """The events of a pipeline that was at this scan before us."""
+        if not self._events.index:
+            return []
+        while True:
+            first, stop = scan.extent(events_of(self._name)).first, self._events.index
+            with contextlib.suppress(NoLongerInMemory):  # they left in this moment
+                points = scan.read(f"{self._name}_event_point", first, stop)
+                events = scan.read(f"{self._name}_event", first, stop)
+                return [(int(point), bytes(text)) for point, text in zip(points, events, strict=True)]
 
     def seal(self) -> None:
         """No more results will come."""

@@ -164,13 +164,16 @@ class Serving:
 
     def _cursor(self, positions: Mapping[str, int]) -> Cursor:
         """Go on reading; points that have left memory are marked as such."""
-        start = {}
-        for device in self._prepared.sources:
-            start[device] = max(positions.get(device, 0), first := self._scan.extent(device).first)
-            if first > positions.get(device, 0) and self._publishing is not None:
-                why = "left memory before it was analysed; analyse the file"
-                self._publish(self._publishing, self._runner.skip(device, first, why, LOST))
-        return self._scan.follow(self._names, start=start)
+        start = {device: positions.get(device, 0) for device in self._prepared.sources}
+        while True:
+            for device in start:
+                first = self._scan.extent(device).first
+                if first > start[device] and self._publishing is not None:
+                    why = "left memory before it was analysed; analyse the file"
+                    self._publish(self._publishing, self._runner.skip(device, first, why, LOST))
+                start[device] = max(start[device], first)
+            with contextlib.suppress(NoLongerInMemory):  # more of them left in this moment
+                return self._scan.follow(self._names, start=start)
 
     def _newest(self, blocks: Sequence[Block], cursor: Cursor) -> Sequence[Block]:
         """The blocks with the newest point alone; those before it are left out."""
@@ -186,9 +189,12 @@ class Serving:
         for found in results:
             publishing.publish(found)
             for order in self._ordering.of(found):
+                told = f"told the scan to {order.word}: {order.who}"
+                if publishing.ordered(told):
+                    continue
                 with contextlib.suppress(ScanOver, ScanGone):  # it has ended anyway
                     self._scan.order(order.word, order.who)
-                    publishing.tell(found.first, f"told the scan to {order.word}: {order.who}")
+                    publishing.tell(found.first, told)
             if found.device == self._prepared.name:
                 self.progress.points = found.first + len(found.times)
             if found.problems:

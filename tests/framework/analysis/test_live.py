@@ -25,6 +25,7 @@ from ronda.framework.analysis.sharing import FAILED
 from ronda.framework.errors import BadValue
 from ronda.framework.stream import Channel, Description, Device, Scan, State, Stream, keys
 from ronda.framework.stream.description import EACH_POINT
+from ronda.framework.stream.orders import OVER, Orders
 from tests.framework.analysis import test_runner as offline
 from tests.framework.stream.conftest import RedisServer, wait_until
 
@@ -223,6 +224,60 @@ def test_a_pipeline_that_is_started_again_goes_on(stream: Stream, redis_server: 
     scan.set_state(State.COMPLETED)
     with running(redis_server, pipeline):
         assert results(scan, "again_mean") == pytest.approx(np.cumsum(np.arange(20)) / np.arange(1, 21))
+
+
+def test_a_pipeline_that_is_started_again_tells_and_orders_nothing_twice(
+    stream: Stream, redis_server: RedisServer
+) -> None:
+    pipeline = Pipeline("once", [Step("tests.framework.analysis.test_ordering:Enough")])
+    device = Device("counter", [Channel("value")], {EACH_POINT: True})
+    with running(redis_server, pipeline) as analysis:
+        scan = opened(stream, [analysis], [device])
+        publisher = scan.publisher("counter")
+        for value in (1.0, -1.0, 7.0):
+            publisher.publish_block({"value": np.array([value])})
+        wait_until(lambda: scan.extent("once").length == 3 and scan.extent("once.events").length == 2)
+    for value in (8.0, -1.0):
+        publisher.publish_block({"value": np.array([value])})
+    publisher.seal()
+    scan.set_state(State.COMPLETED)
+    with running(redis_server, pipeline):
+        assert list(results(scan, "once_enough")) == [0, 255, 1, 1, 255]
+        told = [text.decode() for text in results(scan, "once_event")]
+    assert told == ["Enough: ValueError: negative", "told the scan to stop: once (once_enough at point 2)"]
+    given = Orders(stream._server, scan.identifier).wait(1.0)
+    assert [one.word for one in given] == ["stop", OVER]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_points_that_leave_memory_when_it_looks_for_them_end_nothing(
+    stream: Stream, redis_server: RedisServer, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"moment{workers}"
+    pipeline = Pipeline(name, [Step(f"{HERE}:Picky", inputs={"value": "number"})])
+    device = Device("counter", [Channel("number", "<i8")], {EACH_POINT: True})
+    with running(redis_server, pipeline) as analysis:
+        scan = opened(stream, [analysis], [device])
+    publisher = scan.publisher("counter")
+    for first in range(0, 30, 10):
+        publisher.publish_block({"number": np.arange(first, first + 10)})
+    publisher.seal()
+    follow, left = Scan.follow, [10, 20]
+
+    def at_the_last_moment(self: Scan, *arguments: Any, **options: Any) -> Any:
+        if self.identifier == scan.identifier and left:  # as if there had been no room
+            first, key = left.pop(0), f"ronda:scan:{scan.identifier}"
+            with redis_server.client() as client:
+                client.xtrim(f"{key}:blocks:counter", minid=f"{first}-1")
+                client.hset(key, "first counter", first)
+        return follow(self, *arguments, **options)
+
+    monkeypatch.setattr(Scan, "follow", at_the_last_moment)
+    with running(redis_server, pipeline, workers=workers):
+        status = results(scan, f"{name}_status")
+        assert not left
+        assert np.array_equal(status, np.where(np.arange(30) < 20, LOST, 0))
+        assert np.array_equal(results(scan, f"{name}_same")[20:], np.arange(20, 30))
 
 
 @pytest.mark.parametrize("workers", [1, 3])
