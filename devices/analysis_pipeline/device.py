@@ -11,6 +11,7 @@ from typing import Any
 
 import tango
 
+from ronda.devices.analysis_pipeline.describing import Describing
 from ronda.devices.analysis_pipeline.parameters import AnalysisPipelineParameters
 from ronda.devices.device import RondaDevice, attribute, command
 from ronda.devices.driver import Driver
@@ -38,6 +39,7 @@ class Work(Driver):
     def __init__(self, name: str, parameters: AnalysisPipelineParameters, environment: Mapping[str, str]) -> None:
         super().__init__(name, parameters)
         self.pipeline = Pipeline(name, [one.step() for one in parameters.stages])
+        self.active = parameters.active
         sessions = parameters.sessions
         folder = Path(environment.get("RONDA_CONFIG_FOLDER", "."))
         dask = parameters.dask_place(folder)
@@ -45,7 +47,7 @@ class Work(Driver):
             lambda: connect_stream(name, environment),
             self.pipeline,
             Options(parameters.mode, parameters.every, parameters.workers, parameters.patience, dask),
-            lambda session: not sessions or session in sessions,
+            lambda session: self.active and (not sessions or session in sessions),
         )
 
     def connect(self) -> None:
@@ -73,6 +75,7 @@ class AnalysisPipelineDevice(RondaDevice):
             ConfigurationError: a stage is not found, or refuses its parameters.
         """
         self._work = Work(self.label, self.settings.values, os.environ)  # type: ignore[union-attr]  # there are settings
+        self._describing = Describing()
         self._names = self._parameter_names()
         self._told: Status = self._work.analysis.status()
         self._shown: dict[str, Any] = self._values()
@@ -115,7 +118,8 @@ class AnalysisPipelineDevice(RondaDevice):
             self.show(state, f"{self.label}: scan {latest.scan}, {latest.points} points, {latest.lag} behind{error}")
         else:
             error = f"; the last thing that went wrong: {status.error}" if status.error else ""
-            self.show(tango.DevState.ON, f"{self.label}: waiting for scans{error}")
+            what = "waiting for scans" if self._work.active else "takes part in no scan, it is not active"
+            self.show(tango.DevState.ON, f"{self.label}: {what}{error}")
         return LOOK_PERIOD
 
     def lost(self, error: RondaError) -> None:
@@ -130,6 +134,17 @@ class AnalysisPipelineDevice(RondaDevice):
         return True
 
     # -- attributes
+
+    @attribute(name=AnalysisAttribute.ACTIVE, dtype=bool)
+    def active(self) -> bool:
+        """Whether it takes part in scans that are opened from now on; until its server starts again."""
+        return self._work.active
+
+    @active.setter
+    def write_active(self, value: bool) -> None:
+        """Let it take part, or not; scans in hand go on."""
+        self._work.active = bool(value)
+        self.publish(AnalysisAttribute.ACTIVE, self._work.active)
 
     @attribute(name=AnalysisAttribute.RATE, dtype=float, unit="1/s", format="%.4g")
     def rate(self) -> float:
@@ -166,6 +181,11 @@ class AnalysisPipelineDevice(RondaDevice):
         """JSON: its stages with versions and parameters, as they stand in files."""
         return json.dumps(self._work.pipeline.provenance())
 
+    @attribute(name=AnalysisAttribute.RESULTS, dtype=(str,), max_dim_x=1000, events=False)
+    def results(self) -> list[str]:
+        """Outputs with one number for each point, of the scan for which the stages were made ready last."""
+        return self._work.analysis.results
+
     # -- commands
 
     @command(
@@ -175,13 +195,18 @@ class AnalysisPipelineDevice(RondaDevice):
         doc_in="JSON: heading, devices and consumers of the scan's description",
     )
     def describe_results(self, text: str) -> str:
-        """What it adds to a scan that is being opened, as JSON: {"devices": […]}; the stages are made ready for it."""
+        """What it adds to a scan that is being opened, as JSON: {"devices": […]}; the stages are made ready for it.
+
+        {"not_yet": "why"} if that takes longer: ask the same again.
+        """
         try:
             told = json.loads(text)
             description = read_description(told["heading"], told["devices"], told["consumers"])
         except (ValueError, TypeError, KeyError) as error:
             raise BadValue(f"{self.label}: {AnalysisCommand.DESCRIBE_RESULTS} takes the JSON of a scan") from error
-        devices = self.wait(lambda: self._work.analysis.describe(description))
+        devices = self.wait(lambda: self._describing.ask(text, lambda: self._work.analysis.describe(description)))
+        if devices is None:
+            return json.dumps({"not_yet": f"{self.label} makes its stages ready"})
         whose = {"tango": self.get_name()}
         return json.dumps(
             {"devices": [replace(one, attributes={**one.attributes, **whose}).plain() for one in devices]}

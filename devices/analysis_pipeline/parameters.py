@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import field_validator, model_validator
 
-from ronda.framework.analysis.live.options import DaskPlace
-from ronda.framework.analysis.pipeline import Step
 from ronda.framework.config.kinds import DeviceParameters
 from ronda.framework.config.parameters import Parameters, parameter
+
+if TYPE_CHECKING:
+    from ronda.framework.analysis.live.options import DaskPlace
+    from ronda.framework.analysis.pipeline import Step
 
 
 class StageParameters(Parameters):
@@ -36,6 +38,8 @@ class StageParameters(Parameters):
 
     def step(self) -> Step:
         """The same for the pipeline."""
+        from ronda.framework.analysis.pipeline import Step  # who only reads YAML needs no Redis
+
         return Step(self.stage, self.name, self.inputs, self.parameters, self.prefix)
 
 
@@ -81,6 +85,8 @@ class DaskParameters(Parameters):
 
     def place(self, folder: Path) -> DaskPlace:
         """The same for the pipeline, with the files in a folder."""
+        from ronda.framework.analysis.live.options import DaskPlace  # as above
+
         ca, certificate, key = (str(folder / one) if one else "" for one in (self.ca, self.certificate, self.key))
         return DaskPlace(self.address, ca, certificate, key)
 
@@ -96,6 +102,9 @@ class AnalysisPipelineParameters(DeviceParameters):
     """A pipeline of live analysis: its results are channels of each scan that measures what it takes."""
 
     stages: list[StageParameters] = parameter("Stages; outputs of one are inputs of the next", min_length=1)
+    active: bool = parameter(
+        "Whether it takes part in scans; `Active` of the device changes it until its server starts again", True
+    )
     mode: Literal["lossless", "sampled", "latest"] = parameter(
         "What it looks at of a scan that is faster: `lossless` each point that memory still has when its turn comes, "
         "`sampled` each n-th, `latest` the newest whenever it has time. None of them holds the scan",

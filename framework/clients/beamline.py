@@ -19,6 +19,7 @@ from ronda.framework.clients.loop import Loop, undrawn
 from ronda.framework.clients.machine import Machine
 from ronda.framework.clients.measurement_group import ActiveGroup, MeasurementGroup
 from ronda.framework.clients.multiposition import Multiposition
+from ronda.framework.clients.pipeline import PIPELINE_CLASS, Pipeline
 from ronda.framework.clients.quantity import Quantity
 from ronda.framework.clients.remote import MakeProxy, Remote
 from ronda.framework.clients.settings import DeviceSettings
@@ -193,6 +194,10 @@ class Beamline:
     def groups(self) -> list[MeasurementGroup]:
         """All measurement groups."""
         return [one for one in self.objects.values() if isinstance(one, MeasurementGroup)]
+
+    def pipelines(self) -> list[Pipeline]:
+        """All pipelines of live analysis."""
+        return [one for one in self.objects.values() if isinstance(one, Pipeline)]
 
     def shutter(self, name: str = "") -> Shutter:
         """A shutter.
@@ -399,6 +404,8 @@ class Beamline:
             return Shutter(remote, device.tango_class, configuration), []
         if device.tango_class == "Machine":
             return Machine(remote, device.tango_class), []
+        if device.tango_class == PIPELINE_CLASS:
+            return Pipeline(remote, configuration), []
         if device.tango_class == "DataLogger":
             return DataLogger(remote, device.tango_class), []
         if device.tango_class in ("DigitalIo", "AnalogueIo"):

@@ -7,6 +7,7 @@ from typing import Any, Unpack
 
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter
+from ronda.framework.clients.pipeline import Result
 from ronda.framework.errors import BadValue
 from ronda.framework.scan.analysis.fits import SHAPES
 from ronda.framework.scan.arguments import a_number, above_zero, an_axis, different_axes, whole
@@ -52,6 +53,7 @@ class AdaptiveScans(Maker):
         goes_back: bool = True,
         results: Sequence[str] = (),
         keywords: dict[str, Any] | None = None,
+        unnamed: Sequence[Measured] = (),
     ) -> OwnScan:
         """A scan whose points a generator chooses while it runs, for scans of your own: see the how-to.
 
@@ -67,6 +69,7 @@ class AdaptiveScans(Maker):
             goes_back: whether the axes go back if that is None.
             results: channels of live analysis that the generator is told of too; each point waits for them, 30 s.
             keywords: of this kind of scan, for its command.
+            unnamed: what is measured too, and does not stand in its command.
 
         Raises:
             BadValue: an argument means nothing.
@@ -94,12 +97,13 @@ class AdaptiveScans(Maker):
             scatter=len(chosen) > 1,
             keywords=keywords,
             choice=choice,
+            unnamed=unnamed,
         )
 
     def align(
         self,
         axis: Axis | str,
-        counter: Counter | str,
+        counter: Counter | Result | str,
         width: float | None = None,
         time: float = 0.1,
         *counters: Measured,
@@ -127,11 +131,12 @@ class AdaptiveScans(Maker):
         figure = self._figure(name, counter)
         shown, keywords = _shown(width, time, counters)
         aligning = Aligning(one, figure.name, figure.unit, *bounds, shape)
-        return self.choose(
+        return self._decided(
             name,
+            figure,
             [one, figure, *shown],
             time,
-            [figure, *counters],
+            counters,
             options,
             axes=[one],
             bounds=[bounds],
@@ -143,7 +148,7 @@ class AdaptiveScans(Maker):
     def optimise(
         self,
         axes: Axis | str | Sequence[Axis | str],
-        counter: Counter | str,
+        counter: Counter | Result | str,
         width: Widths = None,
         time: float = 0.1,
         *counters: Measured,
@@ -189,11 +194,12 @@ class AdaptiveScans(Maker):
             precision=self._each(name, "the precision", found, precision),
             most=number,
         )
-        return self.choose(
+        return self._decided(
             name,
+            figure,
             [found[0] if isinstance(axes, Axis | str) else found, figure, *shown],
             time,
-            [figure, *counters],
+            counters,
             options,
             axes=found,
             bounds=bounds,
@@ -205,7 +211,7 @@ class AdaptiveScans(Maker):
     def autofocus(
         self,
         axis: Axis | str,
-        counter: Counter | str,
+        counter: Counter | Result | str,
         width: float | None = None,
         time: float = 0.1,
         *counters: Measured,
@@ -239,11 +245,12 @@ class AdaptiveScans(Maker):
         focusing = Focusing(
             one, figure.name, figure.unit, lowest=lowest, low=bounds[0], high=bounds[1], precision=near, most=most
         )
-        return self.choose(
+        return self._decided(
             name,
+            figure,
             [one, figure, *shown],
             time,
-            [figure, *counters],
+            counters,
             options,
             axes=[one],
             bounds=[bounds],
@@ -262,7 +269,7 @@ class AdaptiveScans(Maker):
         stop2: float,
         npoints: int,
         time: float,
-        counter: Counter | str,
+        counter: Counter | Result | str,
         *counters: Measured,
         intervals: int = 6,
         **options: Unpack[Options],
@@ -295,11 +302,12 @@ class AdaptiveScans(Maker):
             )
         figure = self._figure(name, counter)
         fast, slow = (tuple(line(low, high, coarse)) for low, high in bounds)
-        return self.choose(
+        return self._decided(
             name,
+            figure,
             [axes[0], start1, stop1, axes[1], start2, stop2, number, time],
             time,
-            [figure, *counters],
+            counters,
             options,
             axes=axes,
             bounds=bounds,
@@ -333,12 +341,49 @@ class AdaptiveScans(Maker):
             above_zero(name, f"{what} of {axis.name}", one, axis.unit) for axis, one in zip(axes, numbers, strict=True)
         ]
 
-    def _figure(self, name: str, counter: Counter | str) -> Counter:
-        """The counter by which a scan decides."""
-        found = self.beamline[counter] if isinstance(counter, str) else counter
-        if not isinstance(found, Counter) or not found.number:
-            raise BadValue(f"{name}: {counter!r} should be one counter of numbers, such as diode, or its name")
+    def _figure(self, name: str, given: Counter | Result | str) -> Counter | Result:
+        """The number by which a scan decides.
+
+        Raises:
+            BadValue: it is none.
+            NotReady: it is a result of a pipeline that takes part in no scan now.
+        """
+        found: object = given
+        if isinstance(given, str):
+            found = self.beamline.objects.get(given) or self._result(given)
+        if isinstance(found, Result):
+            found.pipeline.require_at_work()
+        elif not isinstance(found, Counter) or not found.number:
+            raise BadValue(
+                f"{name}: {given!r} should be one counter of numbers, such as diode, or a result of live "
+                "analysis, such as beam.x, or the name of one"
+            )
         return found
+
+    def _result(self, name: str) -> Result | None:
+        """The result whose channel has a name, by the pipeline that its name begins with."""
+        fitting = [one for one in self.beamline.pipelines() if name.startswith(f"{one.name}_")]
+        best = max(fitting, key=lambda one: len(one.name), default=None)
+        return None if best is None else Result(best, name[len(best.name) + 1 :])
+
+    def _decided(
+        self,
+        name: str,
+        figure: Counter | Result,
+        arguments: Sequence[Any],
+        time: float,
+        counters: Sequence[Measured],
+        options: Options,
+        **more: Any,
+    ) -> OwnScan:
+        """A scan that decides by a counter; or by a result, and measures what its pipeline takes."""
+        if isinstance(figure, Counter):
+            return self.choose(name, arguments, time, [figure, *counters], options, **more)
+        needs = figure.pipeline.needs(self.beamline)
+        if not needs and not counters:
+            raise BadValue(f"{name}: say what to measure: {figure.pipeline.name} takes {figure.pipeline.takes}")
+        results = [figure.name]
+        return self.choose(name, arguments, time, counters, options, results=results, unnamed=needs, **more)
 
 
 def _shown(width: Widths, time: float, counters: Sequence[Measured]) -> tuple[list[Any], dict[str, Any]]:

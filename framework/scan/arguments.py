@@ -13,6 +13,7 @@ from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.beamline import Beamline
 from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.part import Parted
+from ronda.framework.clients.pipeline import Result
 from ronda.framework.errors import BadValue
 
 MOST_POINTS = 10_000_000
@@ -172,6 +173,8 @@ def _text(argument: Any) -> str:
         return f"({', '.join(shown)})" if isinstance(argument, tuple) else f"[{', '.join(shown)}]"
     if isinstance(argument, np.generic):
         return str(argument.item())
+    if isinstance(argument, Result):
+        return f"{argument.pipeline.name}.{argument.output}"
     return str(getattr(argument, "name", argument))
 
 

@@ -145,6 +145,7 @@ class Maker:
         continuous: Continuous | None = None,
         presets: Sequence[Preset] = (),
         choice: Choice | None = None,
+        unnamed: Sequence[Measured] = (),
     ) -> OwnScan:
         """Make a scan, and run it unless `run=False`; for the scans here and for those that a beamline adds.
 
@@ -165,6 +166,7 @@ class Maker:
             continuous: what makes it a continuous scan; the last of the axes sweeps, and there are no targets.
             presets: of this scan alone, after those of all scans.
             choice: who chooses the points while it runs; there are neither targets nor a number of points then.
+            unnamed: what is measured too, and does not stand in its command, since the arguments imply it.
 
         Raises:
             BadValue, NotFound: an argument means nothing.
@@ -178,10 +180,11 @@ class Maker:
         number = len(targets) if axes and continuous is None and choice is None else points
         exposure, exposures = exposure_times(name, time, number)
         exposure = exposure if continuous is None else continuous.exposure
-        chosen = self.counters(name, counters)
+        chosen = self.counters(name, [*counters, *unnamed])
+        named = chosen if not unnamed else self.counters(name, counters) if counters else ()
         waits = {each: not_negative(name, each, options.get(each) or 0.0) for each in ("stab_time", "sleep_time")}
         argued = [each for each in arguments if isinstance(each, Measured)]  # a counter may be an argument too
-        beside = [one for one in as_typed(self.beamline, chosen) if one not in argued]
+        beside = [one for one in as_typed(self.beamline, named) if one not in argued]
         plan = Plan(
             command_text(name, *arguments, *beside, **(keywords or {}), **waits),
             str(options.get("title") or ""),

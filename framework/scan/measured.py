@@ -68,15 +68,24 @@ def measured(beamline: Beamline, who: str, given: Sequence[Measured]) -> tuple[C
 
 
 def as_typed(beamline: Beamline, counters: Sequence[Counter]) -> list[Measured]:
-    """The counters of a scan as one would type them: all of one device with the same part(…) by the device's name."""
+    """The counters of a scan as one would type them.
+
+    All of one detector are its name, as are all of another device with the same part(…); a frame alone has the name
+    that it has at the prompt.
+    """
     found: dict[str, Measured] = {}
     given = as_given(counters)
     for counter in given:
         mates = [one for one in given if one.card == counter.card]
         known = {one.name for one in beamline.counters() if one.card == counter.card}
         same = counter.part is not None and all(one.part == counter.part for one in mates)
-        if same and counter.part and len(known) > 1 and known <= {one.name for one in mates}:
+        whole = len(known) > 1 and known <= {one.name for one in mates}
+        if same and counter.part and whole:
             found[counter.card] = Parted(counter.card, counter.part)
+        elif whole and counter.described and not any(one.part for one in mates):
+            found[counter.card] = counter.card
+        elif not counter.number and counter.card == counter.name and counter.part is None:
+            found[counter.name] = next(name for name, one in beamline.objects.items() if one == counter)
         else:
             found[counter.name] = counter
     return list(found.values())

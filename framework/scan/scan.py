@@ -322,7 +322,7 @@ class Scan:
             after_scan=[*(self._presets.if_owner_dies() if self._presets else ()), *self._hooks.described()],
         )
         self._check_stop()
-        description = with_results(self._beamline, description)
+        description = with_results(self._beamline, description, self._waiting, self._check_stop)
         self._check_stop()
         self.stream = open_numbered(self._beamline, policy, belonging.place, description, lease_seconds=LEASE)
         self.identifier, self.number, self.units = self._scan.identifier, self._scan.number, units

@@ -344,6 +344,7 @@ class WriterAttribute(StrEnum):
 class AnalysisAttribute(StrEnum):
     """Attributes of a pipeline of live analysis, beside those of its stages' parameters."""
 
+    ACTIVE = "Active"
     RATE = "Rate"
     LAG = "Lag"
     POINTS = "Points"
@@ -351,6 +352,7 @@ class AnalysisAttribute(StrEnum):
     LAST_ERROR = "LastError"
     PROGRESS = "Progress"
     STAGES = "Stages"
+    RESULTS = "Results"
 
 
 class AnalysisCommand(StrEnum):

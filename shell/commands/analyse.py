@@ -30,6 +30,7 @@ def analyse(
     from ronda.framework.analysis.pipeline import Pipeline, Step
 
     folder = Path(beamline) if beamline and Path(beamline).is_dir() else Path(control.select(beamline).status.config)
+    os.environ["RONDA_CONFIG_FOLDER"] = str(folder.resolve())  # files that YAML names lie there
     loaded = load_beamline(folder, os.environ)
     entries = {one.name: one.entry for server in loaded.servers.values() for one in server.devices}
     known = [name for name, entry in entries.items() if entry.kind == KIND]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 
 PAGES = Path(__file__).parents[2] / "docs" / "how-to"
@@ -20,7 +22,7 @@ def home(demo):
     demo.ronda("shell", demo.folder, "-c", "mv(samy, 0, samz, 0, s1l, 3)")
 
 
-def run_page(demo, name: str, timeout: float = 300) -> str:
+def run_page(demo, name: str, timeout: float = 300, code: int = 0) -> str:
     """Write the files of a page, and type what stands in it."""
     typed = []
     for language, text in BLOCK.findall((PAGES / name).read_text()):
@@ -31,7 +33,7 @@ def run_page(demo, name: str, timeout: float = 300) -> str:
         elif language == "text":
             typed.append(text)
     assert typed
-    return demo.ronda("shell", demo.folder, "-c", "".join(typed), timeout=timeout).stdout
+    return demo.ronda("shell", demo.folder, "-c", "".join(typed), timeout=timeout, code=code).stdout
 
 
 def test_what_is_moved_in_a_cleanup_block_comes_back(demo, home) -> None:
@@ -78,6 +80,30 @@ def test_scans_choose_their_points(demo, home) -> None:
     assert re.search(r"diode is highest, \d+ count, at pitch2 = \S+ ± \S+ urad; moved there", printed)
     assert re.search(r"cam_fwhm_y is lowest, \d+.* pixel, at camf = 0\.\d+ ±", printed)
     assert "climb(samy, 0.03, 0.05, diode)" in printed
+
+
+@pytest.mark.timeout(600)
+def test_results_of_analysis_are_part_of_scans(demo, home) -> None:
+    try:
+        printed = run_page(demo, "analyse-while-you-measure.md", timeout=500, code=1)  # the last scan is stopped
+    finally:
+        demo.ronda("shell", demo.folder, "-c", "adc.record = False; curve.active = False; mv(camf, 0.35, energy, 10)")
+
+    assert "computes nothing" not in printed
+    assert re.search(r"beam_fwhm_y is lowest, \d+.* at camf = 0\.\d+ ±", printed)
+    assert "(1, 340)" in printed
+    ended, points = map(int, re.search(r"ABORTED after (\d+) of (\d+) points", printed).groups())
+    assert ended < points
+    saved = re.findall(r"^scan \d+ saved: (\S+)", printed, re.MULTILINE)
+    files = [Path(one) for one in saved]
+    assert len(files) == 5
+    for file, results in zip(
+        files, ("beam_y", "beam_fwhm_y", "elements_fe", "sweeps_absorption", "curve_centre"), strict=True
+    ):
+        number = int(re.search(r"(\d+)\.h5", file.name)[1])
+        with h5py.File(file) as saved_scan:
+            measured = saved_scan[f"{number}.2/measurement/{results}"][()]
+            assert np.isfinite(measured).any(), results
 
 
 @pytest.mark.timeout(400)

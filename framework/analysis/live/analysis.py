@@ -20,8 +20,9 @@ from ronda.framework.analysis.live.shared import RedisServing
 from ronda.framework.analysis.pipeline import NotMeasured, Pipeline, Prepared
 from ronda.framework.analysis.sharing import shared_stages
 from ronda.framework.errors import BadValue, NotFound, NotReady, RondaError
+from ronda.framework.nexus import words
 from ronda.framework.stream import Device, Scan, State, Stream
-from ronda.framework.stream.description import SUBSCAN, Description
+from ronda.framework.stream.description import IN_STEP_WITH, SUBSCAN, Description
 from ronda.framework.stream.work import SharedWork
 
 LOOK_PERIOD = 2.0
@@ -84,6 +85,7 @@ class Analysis:
         self._crew = Crew(pipeline.name, options.workers, options.patience, pipeline.steps) if shared else None
         self._error = ""
         self.connected = False
+        self.results: list[str] = []
         self._thread: threading.Thread | None = None
         self._shared: SharedWork | None = None
         self._cluster = None if options.dask is None else Cluster(pipeline.name, options.dask, options.patience)
@@ -127,6 +129,13 @@ class Analysis:
         except NotMeasured:
             return []
         number = description.subscans + 1
+        self.results = [
+            channel.name.removeprefix(f"{self.pipeline.name}_")
+            for device in prepared.devices
+            if device.attributes.get(IN_STEP_WITH) == 1
+            for channel in device.channels
+            if channel.shape == () and words.ROLE not in channel.attributes
+        ]
         with self._lock:
             self._ready[_key(description, self.pipeline.name)] = prepared
             for old in list(self._ready)[:-REMEMBERED]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,11 @@ def frame_of(setting: Setting) -> Channel:
     return setting.inputs["frame"]
 
 
+def found_beside(path: str) -> Path:
+    """Where a file is whose path stands in YAML: one that is relative counts from the folder of the YAML files."""
+    return Path(os.environ.get("RONDA_CONFIG_FOLDER", "")) / path
+
+
 def mask(parameters: FrameParameters) -> npt.NDArray[Any] | None:
     """The mask; None if there is none.
 
@@ -59,7 +65,7 @@ def mask(parameters: FrameParameters) -> npt.NDArray[Any] | None:
     if not parameters.mask:
         return None
     try:
-        found: npt.NDArray[Any] = np.load(Path(parameters.mask), allow_pickle=False)
+        found: npt.NDArray[Any] = np.load(found_beside(parameters.mask), allow_pickle=False)
     except (OSError, ValueError) as error:
         raise BadValue(f"the mask {parameters.mask} cannot be read ({error}); save it by numpy.save") from error
     return found
@@ -80,7 +86,7 @@ def background(parameters: RingParameters, frame: Channel) -> RadialBackground:
         BadValue: a file cannot be read, or the frames are not such as can be computed with.
     """
     if parameters.poni:
-        geometry = Geometry.from_poni(parameters.poni, frame.shape)
+        geometry = Geometry.from_poni(found_beside(parameters.poni), frame.shape)
         if geometry.shape != frame.shape:
             raise BadValue(
                 f"{parameters.poni} is of a detector of {geometry.shape} pixels, {frame.name} has {frame.shape}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ronda.framework.analysis.ready._frames import FrameParameters, frame_of, limits, mask
+from ronda.framework.analysis.ready._frames import FrameParameters, found_beside, frame_of, limits, mask
 from ronda.framework.analysis.stage import Input, Output, PointStage, Setting
 from ronda.framework.config.parameters import parameter
 from ronda.framework.errors import BadValue
@@ -57,7 +57,7 @@ class Azimuthal(PointStage):
             BadValue: the PONI file cannot be read or is of another detector, or a range is none.
         """
         frame, told = frame_of(setting), self.parameters
-        geometry = Geometry.from_poni(told.poni, frame.shape)
+        geometry = Geometry.from_poni(found_beside(told.poni), frame.shape)
         if geometry.shape != frame.shape:
             raise BadValue(f"{told.poni} is of a detector of {geometry.shape} pixels, {frame.name} has {frame.shape}")
         self._integrator = Integrator(

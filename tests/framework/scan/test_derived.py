@@ -45,7 +45,7 @@ class Asked:
     def __init__(self, *pipelines: Any) -> None:
         self._pipelines = pipelines
 
-    def devices(self, _: str) -> Sequence[Any]:
+    def pipelines(self) -> Sequence[Any]:
         return self._pipelines
 
     def each(self, actions: Sequence[Callable[[], None]]) -> None:

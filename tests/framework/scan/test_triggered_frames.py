@@ -111,6 +111,29 @@ def test_each_frame_belongs_to_its_point(detector, home, monkeypatch):
         assert entry["instrument/det/count_time"][()] == pytest.approx(0.99 * 0.02 - 1e-7)
 
 
+def test_patterns_and_peaks_of_frames_while_they_are_taken(detector, home):
+    """The ring 100 of BaTiO3 (d = 3.998 Å by the radius that the simulator gives it) is where it should be."""
+    for name in ("powder", "serial"):
+        detector[name].active = True
+    try:
+        scan = Scans(detector).ascan("samy", 17.5, 18.5, 4, 0.1, "det")
+        found = scan.wait_for_file(300)
+    finally:
+        for name in ("powder", "serial"):
+            detector[name].active = False
+    assert found.closed, found
+    assert scan.stream.description.attributes["remarks"] == []
+    assert scan["powder_pattern"].shape == (5, 1000)
+    two_theta = np.arctan(246 * 0.075 / 100.0)  # at 17 keV
+    q = 4 * np.pi * np.sin(two_theta / 2) * 170 / 12.398419843
+    assert scan["powder_ring_centre"] == pytest.approx(q, abs=0.02)
+    assert not scan["serial_hit"].any()  # powder has rings, not peaks
+    with h5py.File(found.path) as file:
+        assert file[f"{scan.number}.2/measurement/powder_pattern"].shape == (5, 1000)
+    scan = Scans(detector).ascan("samy", 17.5, 18.5, 1, 0.1, "det")
+    assert "powder_pattern" not in scan.channels()
+
+
 def begun_by(triggers, dropped, doubled, delayed, *, period, by, busy):
     """Numbers of triggers that begin a frame when they should, and of those that begin one later.
 

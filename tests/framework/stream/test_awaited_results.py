@@ -72,3 +72,31 @@ def test_what_is_not_one_number_for_each_point_is_refused(stream):
         Awaited(scan, ["profile"], nothing)
     with pytest.raises(BadValue, match="fe: has points of its own, which are not those of the scan"):
         Awaited(scan, ["fe"], nothing)
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (1, r"a stage raised; beam\.read\('LastError'\) says why"),
+        (2, "the pipeline leaves points out"),
+        (3, "what was measured had left memory"),
+    ],
+)
+def test_a_point_without_a_result_is_told_with_its_reason(stream, status, why):
+    channels = [Channel("width"), Channel("beam_status", "|u1", attributes={"role": "status"})]
+    scan = stream.open_scan(Description("test()", [Device("beam", channels, {"derived": True})]))
+    results = Awaited(scan, ["width"], nothing)
+    publisher = scan.publisher("beam")
+    publisher.publish({"width": 5.0, "beam_status": 0})
+    assert results.collect(0, 120) == {"width": 5.0}
+    publisher.publish({"width": float("nan"), "beam_status": status})
+    with pytest.raises(NotReady, match=f"beam: there is no width of point 1: {why}"):
+        results.collect(1, 120)
+
+
+def test_why_a_pipeline_computes_nothing_is_told(stream):
+    described = Description(
+        "test()", [Device("ct1", [Channel("i0")])], attributes={"remarks": ["beam computes nothing: it is away"]}
+    )
+    with pytest.raises(NotFound, match="beam_x: is no result of this scan; beam computes nothing: it is away"):
+        Awaited(stream.open_scan(described), ["beam_x"], nothing)
