@@ -86,7 +86,7 @@ def test_it_does_not_ask_for_ever_and_not_after_a_stop(monkeypatch: pytest.Monke
         opened(3, lambda _: None, stop)
     monkeypatch.setattr(derived, "READY_LIMIT", 0.0)
     description = opened(3)
-    assert description.devices == []
+    assert not description.devices
     assert description.attributes["remarks"] == [
         "beam computes nothing: it makes its stages ready since 0 s; a later scan will have its results"
     ]
