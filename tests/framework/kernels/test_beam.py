@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +89,50 @@ def test_compiled_metrics_are_those_of_plain_numpy(x: float, y: float, seed: int
     plain, found = beam_position(image), BeamMetrics(image.shape, image.dtype)(image)
     for name, value in plain.items():
         assert getattr(found, name) == pytest.approx(value, rel=1e-12)
+
+
+def spoilt(image: np.ndarray, how: str, seed: int) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """A frame with pixels that do not count, which they are, and how they are left out."""
+    rng = np.random.default_rng(seed)
+    bad = rng.random(image.shape) < (0.01 if how != "random" else 0)
+    image = image.copy()
+    image[bad] = 65535 if how == "saturated" else rng.integers(0, 60000, int(bad.sum()))
+    return image, bad, {"masked": {"mask": bad}, "saturated": {"limits": (0, 65534)}, "random": {}}[how]
+
+
+@given(
+    st.floats(60, 260), st.floats(60, 190), st.floats(8, 14), st.floats(1, 2.5), st.floats(-80, 80),
+    st.sampled_from(["random", "masked", "saturated"]), st.integers(0, 9999),
+)  # fmt: skip
+def test_moments_are_those_of_numpy(
+    x: float, y: float, sigma: float, ratio: float, angle: float, how: str, seed: int
+) -> None:
+    rows, columns = np.mgrid[:256, :320]
+    turn = math.radians(angle)
+    along = (columns - x) * math.cos(turn) + (rows - y) * math.sin(turn)
+    across = -(columns - x) * math.sin(turn) + (rows - y) * math.cos(turn)
+    spot = (1000 * np.exp(-0.5 * ((along / sigma) ** 2 + (across * ratio / sigma) ** 2))).round().astype("u2")
+    image, bad, options = spoilt(spot, how, seed)
+    found = BeamMetrics(image.shape, image.dtype, **options)(image)
+    weights = np.where(bad, 0, spot).ravel().astype(float)
+    places = np.stack([columns.ravel(), rows.ravel()])
+    exact = np.average(places, axis=1, weights=weights)
+    second = np.cov(places, aweights=weights, ddof=0)
+    widths = np.sqrt(np.linalg.eigvalsh(second))
+    assert (found.x, found.y) == pytest.approx(tuple(exact), rel=1e-9)
+    assert (found.sigma_x, found.sigma_y) == pytest.approx(tuple(np.sqrt(np.diag(second))), rel=1e-9)
+    assert (found.minor, found.major) == pytest.approx(tuple(widths), rel=1e-9)
+    assert found.intensity == weights.sum()
+    assert found.peak == weights.max()
+
+
+@given(st.floats(60, 260), st.floats(60, 190), st.sampled_from(["masked", "saturated"]), st.integers(0, 9999))
+def test_what_is_left_out_counts_as_background(x: float, y: float, how: str, seed: int) -> None:
+    image, bad, options = spoilt(frame(x, y, 20, 30, 2000, seed), how, seed)
+    found = BeamMetrics(image.shape, image.dtype, **options)(image)
+    filled = np.where(bad, found.background, image)
+    for name, value in beam_position(filled).items():
+        assert getattr(found, name) == pytest.approx(value, rel=1e-9)
 
 
 def test_masked_and_saturated_pixels_do_not_move_the_beam() -> None:

@@ -37,8 +37,11 @@ def test_blocks_are_counted_as_by_numpy(number: int, sizes: list[int], layout: s
             (rng.integers(-80, 81, size) / 64).astype("f4"),
             rng.uniform(-100, 1100, size),
         ][:number]
-        if number > 1 and size:
+        block[0][rng.random(size) < 0.05] = 65535  # as a detector says that it is saturated
+        if number > 1:
             block[1][rng.random(size) < 0.05] = np.nan
+        if number > 2:
+            block[2][rng.random(size) < 0.05] = rng.choice([np.inf, -np.inf])
         histogram.add(*(laid_out(each[None, :], layout)[0] for each in block))
         total += exact(axes, block)
     np.testing.assert_array_equal(histogram.counts, total)

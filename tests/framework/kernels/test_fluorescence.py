@@ -30,10 +30,25 @@ def test_counts_are_scaled_by_real_over_live_time() -> None:
     np.testing.assert_array_equal(live_time_factor([2.0, 1.0, 1.0], [1.0, 0.5, 0.0]), [2, 2, np.nan])
 
 
-@given(st.sampled_from(["u4", "f4"]), st.integers(0, 6), st.integers(1, 4), st.integers(0, 99))
-def test_sums_of_regions_are_those_of_numpy(dtype: str, points: int, elements: int, seed: int) -> None:
+@given(st.integers(0, 30), st.integers(0, 9999))
+def test_factors_are_those_of_numpy_where_the_detector_lived(number: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    spectra = rng.poisson(100, (points, elements, 64)).astype(dtype)
+    real, live = rng.uniform(0, 2, number), rng.uniform(-0.5, 2, number)
+    live[rng.random(number) < 0.2] = rng.choice([0.0, np.nan])
+    with np.errstate(divide="ignore"):
+        np.testing.assert_array_equal(live_time_factor(real, live), np.where(live > 0, real / live, np.nan))
+
+
+@given(
+    st.sampled_from(["u4", "f4"]), st.integers(0, 6), st.integers(1, 4), st.sampled_from([0, 0.02, 1]),
+    st.sampled_from([0, 0.3, 100]), st.integers(0, 9999),
+)  # fmt: skip
+def test_sums_of_regions_are_those_of_numpy(
+    dtype: str, points: int, elements: int, saturated: float, level: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    spectra = rng.poisson(level, (points, elements, 64)).astype(dtype)
+    spectra[rng.random(spectra.shape) < saturated] = np.iinfo("u4").max if dtype == "u4" else 1e9
     factors = rng.uniform(1, 2, (points, elements))
     factors[rng.random(factors.shape) < 0.2] = np.nan
     sums = RegionSums(elements, 64, dtype, REGIONS)

@@ -44,6 +44,38 @@ def test_the_last_fit_is_that_of_scipy(shape: str, seed: int, block: int) -> Non
         assert found.errors[name] == pytest.approx(error, rel=0.05)
 
 
+@settings(max_examples=15)
+@given(st.sampled_from(["gauss", "lorentz", "erf"]), st.sampled_from(["masked", "saturated"]), st.integers(0, 9999))
+def test_masked_and_saturated_points_are_fitted_as_by_scipy(shape: str, how: str, seed: int) -> None:
+    x, y = points(shape, seed)
+    if how == "masked":
+        y[np.random.default_rng(seed).random(x.size) < 0.2] = np.nan
+    else:
+        y = np.minimum(y, 50 + 0.9 * TRUE["height"])
+    running = RunningFit(shape)
+    for begin in range(0, len(x), 20):
+        running.add(x[begin : begin + 20], y[begin : begin + 20])
+    found = running.latest
+    assert found is not None
+    good = np.isfinite(y)
+
+    def model(at: np.ndarray, *values: float) -> np.ndarray:
+        return SHAPES[shape](at, *values[:-1]) + values[-1]
+
+    exact, covariance = curve_fit(model, x[good], y[good], [0.0, 1.0, 500.0, 0.0])
+    for name, value, error in zip([*TRUE, "offset"], exact, np.sqrt(np.diag(covariance)), strict=True):
+        assert found.values[name] == pytest.approx(value, abs=0.02 * error)
+        assert found.errors[name] == pytest.approx(error, rel=0.05)
+
+
+@given(st.sampled_from(sorted(SHAPES)), st.integers(0, 40), st.sampled_from([np.nan, np.inf, 7.0]))
+def test_points_without_a_signal_have_no_fit_of_any_shape(shape: str, number: int, value: float) -> None:
+    running = RunningFit(shape)
+    assert running.add(np.arange(float(number)), np.full(number, value)) is None
+    assert running.why
+    assert len(running) == number
+
+
 def test_the_uncertainty_shrinks_as_points_come() -> None:
     rng = np.random.default_rng(1)
     running = RunningFit(units=("mm", "count"))
