@@ -255,6 +255,8 @@ def test_what_the_detector_cannot_do_is_said_before_anything_moves(detector, hom
     assert detector["rot"].position == before
 
 
+NAMES_OF_FRAMES = ("det_ring_sum", "det_valid", "ct1_valid", "valid", "i0", "rot", "rot_start")
+
 ACTIONS = {
     "stop": (lambda scan: scan.stop("somebody"), State.ABORTED),
     "Ctrl-C": (interrupt, State.ABORTED),
@@ -324,3 +326,50 @@ def test_a_detector_whose_server_is_killed_makes_the_scan_fail_and_is_there_for_
     assert detector["samy"].position == pytest.approx(18.0, abs=1e-3)
     following = take(Scans(detector), 5, save=False)
     assert (following.state, following["valid"].all()) == (State.COMPLETED, True)
+
+
+@pytest.mark.parametrize("what", ["detector", "writer", "redis"])
+def test_what_is_killed_while_triggers_start_frames_leaves_a_file_that_fits_and_a_next_scan_that_works(
+    detector, running, home, what, wait_for
+):
+    npoints = 120
+    index = random.Random(f"{os.environ.get('RONDA_SEED', '1')} {what} of frames").randrange(npoints - 20)
+    print(f"{what} is killed from point {index} on")
+    pid = int(running.servers()[what]["pid"])
+    blow = threading.Event()
+
+    def kill(_):
+        os.kill(pid, signal.SIGKILL)
+        blow.set()
+
+    scans = Scans(detector, observers=[Once(index, 0.0, kill, beside=True)])
+    with contextlib.suppress(RondaError):
+        scans.fscan("rot", 0, 0.02, npoints, 0.01, "det", "i0")
+    scan = scans.last
+    wait_for(lambda: scan.stream.state in State.ENDED, 150, "the end of the scan")
+    wait_for(blow.is_set, 150, "the blow")
+    wait_for(lambda: int(running.servers()[what]["pid"]) not in (0, pid), 150, f"{what} runs again")
+    with h5py.File(file_of(scan)) as file:
+        measured = {name: file[f"{scan.number}.1/measurement/{name}"] for name in NAMES_OF_FRAMES}
+        lengths = {len(data) for data in measured.values()}
+        frames = file[f"{scan.number}.1/instrument/det/data"]
+        valid, sums = measured["det_valid"][:], measured["det_ring_sum"][:]
+        for point in range(len(frames)):
+            frame = frames[point]
+            if valid[point] == 1:
+                assert frame[430:630, 730:790].sum(dtype=np.int64) == sums[point]
+            else:
+                assert frame[0, 0] == BLANK
+    assert len(lengths) == 1
+    if what == "detector":
+        assert scan.stream.state == State.FAILED or len(scan["rot"]) == npoints
+    else:  # nothing is lost
+        assert (scan.stream.state, lengths, valid.all()) == (State.COMPLETED, {npoints}, True)
+
+    def again():
+        with contextlib.suppress(RondaError):
+            following = take(Scans(detector), 5, save=False)
+            return following.state == State.COMPLETED and following["valid"].all()
+
+    wait_for(again, 150, "a scan that works")
+    assert [detector[name].state for name in ("rot", "det", "ct1")] == ["ON"] * 3
