@@ -1,7 +1,7 @@
 """Benchmark of the kernels: `OMP_NUM_THREADS=1 python tests/bench/kernels.py [--rounds 30]`.
 
-A line for each figure: the least time of many rounds on one thread, each with a fresh random frame, beside that of
-the reference library in the same rounds, and their ratio. Medians tell how busy the machine was.
+A line for each figure: the least processor time of many rounds on one thread, each with a fresh random frame, beside that
+of the reference library in the same rounds, and their ratio. A busy machine lengthens it less than the time by the clock.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def figure(
     for _ in range(rounds):
         given = make()
         for name, work in ways.items():
-            begun = time.perf_counter()
+            begun = time.process_time()
             work(given)
-            took[name].append(1e3 * (time.perf_counter() - begun))
+            took[name].append(1e3 * (time.process_time() - begun))
     mine = took.pop("")
     line = f"{title:58s} {min(mine):8.2f} ms (median {np.median(mine):.2f})"
     if took:
@@ -208,9 +208,9 @@ def of_streams(rounds: int) -> None:
     def fitted(y: np.ndarray) -> RunningFit:
         running.clear()
         running.add(x[:-1], y[:-1])
-        begun = time.perf_counter()
+        begun = time.process_time()
         running.add(x[-1], y[-1])
-        onward.append(1e3 * (time.perf_counter() - begun))
+        onward.append(1e3 * (time.process_time() - begun))
         return running
 
     running, onward = RunningFit(), list[float]()
@@ -223,6 +223,7 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--only", default="", help="integration, frames or streams")
     chosen = parser.parse_args()
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     logging.getLogger("pyFAI").setLevel(logging.ERROR)
     if chosen.only in ("", "integration"):
         integration(1024, chosen.rounds)

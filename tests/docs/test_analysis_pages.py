@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from pathlib import Path
@@ -45,11 +46,41 @@ def a_file(path: Path, frames: Any) -> Path:
     return path
 
 
+class Shown:
+    """What a notebook's `display` gives back, as far as ours use it."""
+
+    def __init__(self) -> None:
+        self.points = 0
+
+    def __call__(self, figure: Any, *, display_id: bool) -> Shown:
+        assert display_id
+        self.update(figure)
+        return self
+
+    def update(self, figure: Any) -> None:
+        self.points = sum(len(line.get_xdata()) for line in figure.axes[0].lines)
+
+
+def run_notebook(path: Path, **names: Any) -> None:
+    """Its code cells, in order."""
+    told = json.loads(path.read_text())
+    assert (told["nbformat"], told["metadata"]["language_info"]["name"]) == (4, "python")
+    for cell in told["cells"]:
+        if cell["cell_type"] == "code":
+            assert not cell["outputs"]
+            exec("".join(cell["source"]), names)
+
+
 def test_ten_lines_and_five_in_a_notebook(
     stream: Stream,  # noqa: F811 - the fixture
     redis_server: RedisServer,  # noqa: F811 - the fixture
     tmp_path: Path,
+    capsys: Any,
 ) -> None:
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    shown = Shown()
     stages, notebook = blocks(HOW_TO)
     assert len([line for line in stages.splitlines() if line]) <= 10
     (tmp_path / "contrast.py").write_text(stages)
@@ -67,11 +98,17 @@ def test_ten_lines_and_five_in_a_notebook(
     try:
         scan = opened(stream, [with_analysis], [source])
         five = threading.Thread(target=exec, args=(notebook, {"url": redis_server.url, "plot": plot}))
+        notebook_file = DOCS / "how-to" / "look-at-results.ipynb"
+        whole = threading.Thread(target=run_notebook, args=(notebook_file,), kwargs={"display": shown})
         five.start()
+        whole.start()
         take(stream, scan, frames, [4])
         live = results(scan, "sharp_contrast")
-        five.join(150)
-        assert not five.is_alive()
+        for thread in (five, whole):
+            thread.join(150)
+            assert not thread.is_alive()
+        assert shown.points == 30
+        assert "30 of 30 points have a result" in capsys.readouterr().out
         assert scan.state == State.COMPLETED
     finally:
         with_analysis.close()

@@ -280,7 +280,7 @@ def test_points_that_leave_memory_when_it_looks_for_them_end_nothing(
         assert np.array_equal(results(scan, f"{name}_same")[20:], np.arange(20, 30))
 
 
-@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("workers", [1, 2, 3, 4])
 def test_any_number_of_workers_and_any_blocks_give_the_same_bits(
     stream: Stream, redis_server: RedisServer, workers: int
 ) -> None:
