@@ -101,6 +101,11 @@ class Measuring:
                 self.latest, again = self._measure(index)
             yield index, self.latest
 
+    @property
+    def latest_entry(self) -> int:
+        """The entry of the stream with the latest point; entries before it may be of points that were spoilt."""
+        return self._entry - 1
+
     def indices(self) -> Iterator[int]:
         """The index of each point."""
         return self._plan.indices()

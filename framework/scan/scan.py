@@ -62,6 +62,7 @@ class Scan:
         sentence: why it has this state, if there is something to say.
         units: of each channel by name, in the order of a table: axes (or elapsed time) first, then counters.
         points_done: how many points are measured.
+        entry: of the stream, that of the latest point.
         start_positions: where all axes of the beamline stood at the start.
         stream: the scan in the stream, where its data are; None until it has begun.
         took: seconds from its begin to its end; 0 until it has ended.
@@ -99,6 +100,7 @@ class Scan:
         self.sentence = ""
         self.units: dict[str, str] = {}
         self.points_done = 0
+        self.entry = -1
         self.start_positions: dict[str, float] = {}
         self.stream: StreamScan | None = None
         self.took = 0.0
@@ -286,6 +288,7 @@ class Scan:
         self._beside.begin(self._scan, lambda: self.state == State.PAUSED, self._spawn)
         for index, values in self._measuring.run():
             self.points_done = index + 1
+            self.entry = self._measuring.latest_entry if isinstance(self._measuring, Measuring) else index
             for observer in self._observers:
                 observer.on_point(self, index, values)
         self._control.in_hand = True  # all is measured: a stop has nothing to end

@@ -5,9 +5,11 @@ Scans that run beside what the person does have no table, for they would disturb
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import gevent
 from rich.console import Console
 
 from ronda.framework.clients.axis import Axis
@@ -18,7 +20,17 @@ from ronda.framework.scan.scan import Scan
 from ronda.framework.scan.subscans import SubScan
 from ronda.framework.stream.description import State
 from ronda.shell.displays.moves import MovesDisplay
+from ronda.shell.displays.results import Results
 from ronda.shell.displays.scan_table import Field, ScanTable
+
+END_WAIT = 1.0
+"""Longest wait in s for results of the last points, before the table is closed without them."""
+
+RETURN_WAIT = 0.2
+"""The same before axes go back, and after a scan that did not go well."""
+
+LOOK_PERIOD = 0.01
+"""Seconds between two looks whether they are there."""
 
 FILE_TIME = 30.0
 """Seconds that a command waits at its end until the files of its scans are closed."""
@@ -38,6 +50,7 @@ class Watch(Observer):
         self.hint: Callable[[], str] = str
         self._console = console
         self._table: ScanTable | None = None
+        self._results: Results | None = None
         self._shown: Scan | None = None
         self._back: MovesDisplay | None = None
         self._names: list[str] = []
@@ -57,13 +70,27 @@ class Watch(Observer):
         self._print(f"scan {scan.number}  {scan.title}")
         for one in scan.subscans:
             self._print(f"beside it, each {one.period:g} s, as {scan.number}.{one.number}: {', '.join(one.channels)}")
-        self._table = ScanTable(self._console, fields, scan.plan.points, lambda: self.hint())
+        results = self._results = Results(scan, self._fill)
+        self._table = ScanTable(self._console, fields, scan.plan.points, lambda: self.hint(), results.fields)
         self._table.open()
+        results.follow(self._table.results)
 
     def on_point(self, scan: Scan, index: int, values: Mapping[str, Any]) -> None:
         """Print a row."""
         if self._table is not None and scan is self._shown:
-            self._table.add([values.get(name) for name in self._names], index)
+            self._table.add([values.get(name) for name in self._names], index, scan.entry)
+
+    def _fill(self, entry: int, values: Mapping[str, float | None]) -> None:
+        if self._table is not None:
+            self._table.fill(entry, values)
+
+    def _wait_for_results(self, seconds: float) -> None:
+        """Give results that are on their way a moment to come into their rows."""
+        deadline = time.monotonic() + seconds
+        while self._table is not None and self._table.waits and self._results is not None and self._results.comes:
+            if time.monotonic() >= deadline:
+                return
+            gevent.sleep(LOOK_PERIOD)
 
     def on_waiting(self, scan: Scan, sentence: str) -> None:
         """Say what the scan waits for."""
@@ -73,6 +100,7 @@ class Watch(Observer):
     def on_returning(self, scan: Scan, moves: Sequence[tuple[Axis, float]]) -> None:
         """Show the axes on their way back, where that can be redrawn."""
         if scan is self._shown and self._console.is_terminal:
+            self._wait_for_results(RETURN_WAIT)
             self._close()
             self._shown, self._back = scan, MovesDisplay(self._console, moves, transient=True)
             self._back.open()
@@ -91,12 +119,17 @@ class Watch(Observer):
             self._table.close()
         if self._back is not None:
             self._back.close()
-        self._table = self._shown = self._back = None
+        if self._results is not None:
+            self._results.close()
+        self._table = self._shown = self._back = self._results = None
 
     def on_end(self, scan: Scan) -> None:
         """Say how it ended, unless all went well."""
         if scan is self._shown:
-            self._close()
+            try:
+                self._wait_for_results(END_WAIT if scan.state == State.COMPLETED else RETURN_WAIT)
+            finally:
+                self._close()
         if _beside(scan):
             name = f"scan {scan.number}" if scan.number else scan.plan.command
             self._print(f"{name} {scan.state}" + (f": {scan.sentence}" if scan.sentence else ""))

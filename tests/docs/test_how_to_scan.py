@@ -92,6 +92,9 @@ def test_results_of_analysis_are_part_of_scans(demo, home) -> None:
     assert "computes nothing" not in printed
     assert re.search(r"beam_fwhm_y is lowest, \d+.* at camf = 0\.\d+ ±", printed)
     assert "(1, 340)" in printed
+    first = printed[printed.index("cam_image)") :]  # the first scan; its results are columns of the table
+    assert re.search(r"m1pitch\[mrad\] +time\[s\] +beam_x\[pixel\] +beam_y\[pixel\]", first)
+    assert re.search(r"^0 +\d\.\d+ +0\.000 +\d+\.\d+ +\d+\.\d+", first, re.MULTILINE)
     ended, points = map(int, re.search(r"ABORTED after (\d+) of (\d+) points", printed).groups())
     assert ended < points
     saved = re.findall(r"^scan \d+ saved: (\S+)", printed, re.MULTILINE)

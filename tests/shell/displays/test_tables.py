@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -119,3 +120,69 @@ def test_long_lines_go_on_below_their_text() -> None:
 
 def test_a_name_that_fills_half_the_line_has_the_rest_at_the_left() -> None:
     assert folded("a.long.name.of.something  is said about it", 30) == "a.long.name.of.something  is\nsaid about it"
+
+
+RESULTS = [Field("beam_x", "pixel"), Field("beam_y", "pixel")]
+
+
+def following(width: int = 80, *, terminal: bool = False, counters: int = 1) -> tuple[io.StringIO, ScanTable]:
+    output = io.StringIO()
+    console = Console(file=output, width=width, height=30, force_terminal=terminal)
+    fields = [Field("samy", "mm", 4), *(Field(f"roi{number}", "count") for number in range(counters))]
+    table = ScanTable(console, fields, 20, results=RESULTS)
+    table.open()
+    return output, table
+
+
+def test_a_row_is_printed_when_its_results_are_there_and_rows_stay_in_order() -> None:
+    output, table = following()
+    table.fill(0, {"beam_x": 1.5})  # a pipeline may be faster than the scan
+    for number in range(3):
+        table.add([0.5, 7.0], number)
+    table.fill(1, {"beam_x": 3.5, "beam_y": None})
+    assert output.getvalue().splitlines() == [" #   samy[mm]  roi0[count]  beam_x[pixel]  beam_y[pixel]"]
+    table.fill(0, {"beam_y": 2.5})
+    table._write()
+    assert [line.split() for line in output.getvalue().splitlines()[1:]] == [
+        ["0", "0.5000", "7", "1.5", "2.5"],
+        ["1", "0.5000", "7", "3.5", "-"],
+    ]
+    assert table.waits
+    table.close()
+    assert output.getvalue().splitlines()[-1].split() == ["2", "0.5000", "7", "-", "-"]
+
+
+def test_results_are_told_apart_by_entry_where_points_were_measured_again() -> None:
+    output, table = following()
+    table.add([0.5, 7.0], 0, 4)
+    table.fill(0, {"beam_x": 0.0, "beam_y": 0.0})  # of a point that was spoilt
+    table.fill(4, {"beam_x": 1.0, "beam_y": 2.0})
+    table.close()
+    assert [line.split() for line in output.getvalue().splitlines()[1:]] == [["0", "0.5000", "7", "1", "2"]]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_results_have_half_of_the_width_at_most_and_no_line_is_too_long(width: int) -> None:
+    output, table = following(width, counters=12)
+    for number in range(20):
+        table.add([0.5] * 13, number)
+        table.fill(number, {"beam_x": 1.0, "beam_y": 2.0})
+    table.close()
+    lines = output.getvalue().splitlines()
+    assert len(lines) == 21
+    assert max(map(len, lines)) <= width
+    assert "roi0" in lines[0]
+    assert ("beam_x" in lines[0]) == (width > 40)
+    assert "more)" in lines[0]
+
+
+def test_a_terminal_shows_rows_that_wait_and_some_do_without() -> None:
+    output, table = following(terminal=True)
+    for number in range(12):
+        table.add([0.5, float(number)], number)
+    table._write()
+    shown = output.getvalue()
+    assert "…" in shown
+    done = re.findall(r"(\d+) +0\.5000 +\d+ +- +-", shown)
+    assert done == ["0", "1", "2", "3"]  # the other eight wait
+    table.close()
