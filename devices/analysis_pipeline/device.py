@@ -113,9 +113,11 @@ class AnalysisPipelineDevice(RondaDevice):
             self.show(tango.DevState.UNKNOWN, f"{self.label}: {status.error or 'connecting to the stream'}")
         elif status.busy:
             latest = status.scans[-1]
-            error = f"; {latest.error}" if latest.error else ""
-            state = tango.DevState.ALARM if latest.error else tango.DevState.RUNNING
+            error = "".join(f"; {one}" for one in (latest.error, status.trouble) if one)
+            state = tango.DevState.ALARM if error else tango.DevState.RUNNING
             self.show(state, f"{self.label}: scan {latest.scan}, {latest.points} points, {latest.lag} behind{error}")
+        elif status.trouble:
+            self.show(tango.DevState.ALARM, f"{self.label}: cannot compute: {status.trouble}")
         else:
             error = f"; the last thing that went wrong: {status.error}" if status.error else ""
             what = "waiting for scans" if self._work.active else "takes part in no scan, it is not active"

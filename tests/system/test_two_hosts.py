@@ -58,6 +58,14 @@ servers:
         address: simulator:motion
         axes:
           ax: {{channel: 1, unit: mm, steps_per_unit: 2000, velocity: 2.0, acceleration_time: 0.1, limits: [-5, 5]}}
+  analysis:
+    host: control
+    devices:
+      beam: {{kind: analysis_pipeline, workers: 0, stages: [{{stage: beam, inputs: {{frame: cam}}}}]}}
+  compute:
+    host: hutch
+    devices:
+      crew: {{kind: analysis_workers, pipeline: beam, workers: 1}}
   counters:
     host: hutch
     devices:
@@ -90,9 +98,17 @@ def test_each_host_runs_its_own_servers_and_status_shows_all(ronda: Any, folder:
     }
     assert listening == {"127.0.0.2"}
 
+    assert servers["compute"]["host"] == "hutch"
+    crew = tango.DeviceProxy(f"tango://{tango_host}/crew")
+    wait_for(lambda: str(crew.state()) == "ON" and crew.Workers == 1, 150, "the agent keeps a worker of the pipeline")
+    (worker,) = psutil.Process(servers["compute"]["pid"]).children()
+    assert worker.cmdline()[2:4] == ["ronda.framework.analysis.live.worker", "beam"]
+
     before = servers["counters"]["pid"]
     ronda("restart", "counters", "-b", folder)
     wait_for(lambda: ronda.servers(folder)["counters"]["pid"] not in (0, before), 150, "the other host restarts it")
+    ronda("down", folder)
+    wait_for(lambda: not worker.is_running(), 150, "the worker ends with its host's part")
 
 
 def test_a_host_whose_database_is_not_there_yet_says_so(ronda: Any, folder: Path) -> None:

@@ -45,6 +45,7 @@ class Status:
         rate: points with results in a second, of the latest scan, over the time for which it computed.
         workers: how many processes of its own share the work.
         error: the last thing that went wrong.
+        trouble: what is wrong now with those who compute; empty if nothing is.
     """
 
     scans: tuple[Progress, ...]
@@ -52,6 +53,7 @@ class Status:
     rate: float
     workers: int
     error: str
+    trouble: str
 
 
 class Analysis:
@@ -170,9 +172,9 @@ class Analysis:
             told = (*self._finished, *now)
         latest = told[-1] if told else None
         rate = latest.points / latest.seconds if latest is not None and latest.seconds else 0.0
-        where = self._cluster.problem if self._cluster else self._crew.error if self._crew else ""
+        trouble = self._cluster.problem if self._cluster else self._crew.error if self._crew else ""
         error = next((one.error for one in reversed(told) if one.error), "") or self._error
-        return Status(told, bool(now), rate, len(self.worker_processes), error or where)
+        return Status(told, bool(now), rate, len(self.worker_processes), error or trouble, trouble)
 
     # -- the thread
 

@@ -40,7 +40,7 @@ class Cluster:
         silent: of those that hang.
         stuck: keys of the tasks that those have.
         well: when something could last be computed, by time.monotonic.
-        problem: why nothing can be computed; empty if all is well.
+        problem: why nothing can be computed; empty if all is well, or not known yet.
     """
 
     def __init__(self, name: str, place: DaskPlace, patience: float) -> None:
@@ -51,7 +51,7 @@ class Cluster:
         self.silent: frozenset[str] = frozenset()
         self.stuck: frozenset[str] = frozenset()
         self.well = time.monotonic()
-        self.problem = f"connecting to the Dask scheduler at {place.address}"
+        self.problem = ""
         self._name = name
         self._place = place
         self._patience = patience

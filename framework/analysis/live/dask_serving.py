@@ -46,7 +46,7 @@ class _Range:
         parameters: of the stages, as JSON.
         futures: of tasks that compute it; the first that is done counts.
         client: of the cluster that has them.
-        tries: how often it was given.
+        tries: how often it was given to that.
         killed: how often Dask gave it up because workers died over it.
     """
 
@@ -85,6 +85,7 @@ class DaskServing(SharedServing):
         self._ranges: dict[int, _Range] = {}
         self._news = threading.Event()
         self._token = secrets.token_hex(4)
+        self._tasks = 0
         self._heard = time.monotonic()
         self._warmed: set[str] = set()
 
@@ -121,16 +122,17 @@ class DaskServing(SharedServing):
             return
         for first, one in self._ranges.items():
             if one.client is not client:
-                one.futures, one.client = [], client
+                one.futures, one.client, one.tries = [], client, 0
             if one.tries < MOST_TRIES and all(future.key in stuck for future in one.futures):
                 self._submit_one(first, one, sorted(cluster.workers - cluster.silent) if one.futures else None)
 
     def _submit_one(self, first: int, one: _Range, workers: list[str] | None) -> None:
         one.tries += 1
+        self._tasks += 1
         future = one.client.submit(
             dask_range.compute,
             *self._task(first, one.stop, one.parameters),
-            key=f"ronda-{self._recipe.name}-{self._scan.number}-{first}-{one.tries}-{self._token}",
+            key=f"ronda-{self._recipe.name}-{self._scan.number}-{first}-{self._tasks}-{self._token}",
             retries=RETRIES,
             priority=-first,  # first the points that are published next
             workers=workers,

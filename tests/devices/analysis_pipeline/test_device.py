@@ -27,13 +27,18 @@ def scale(value, *, factor: float = 2.0, steps: list[int] = [1]):
 """
 
 
+ABSENT = "tcp://127.0.0.1:9"
+"""Where no Dask scheduler is."""
+
+
 @pytest.fixture(scope="module")
 def pipeline(rig, redis_server, tmp_path_factory):  # noqa: F811 - the fixture
     folder = tmp_path_factory.mktemp("stages")
     (folder / "mine.py").write_text(STAGES)
     entry = {"kind": "analysis_pipeline", "stages": [{"stage": "mine.py:scale", "inputs": {"value": "diode"}}]}
     wrong = {"kind": "analysis_pipeline", "stages": [{"stage": "absent.py:scale"}]}
-    rig.register("analysis", {"scaling": entry, "broken": wrong})
+    alone = {**entry, "dask": ABSENT}
+    rig.register("analysis", {"scaling": entry, "broken": wrong, "alone": alone})
     program = rig.launch("analysis", RONDA_REDIS_URL=redis_server.url, RONDA_CONFIG_FOLDER=str(folder))
     assert program.report == {"ready": True}, program.log.read_text()
     return rig.ready("scaling")
@@ -89,3 +94,12 @@ def test_a_stage_that_is_not_there_is_told_by_the_state(pipeline, rig):
     broken = rig.proxy("broken")
     assert broken.state() == tango.DevState.FAULT
     assert "the stage 'absent.py:scale' cannot be imported: there is no file" in broken.status()
+
+
+def test_a_cluster_that_is_away_is_told_by_the_state_and_scans_may_begin(pipeline, rig):
+    alone = rig.proxy("alone")
+    wait_until(lambda: alone.state() == tango.DevState.ALARM, "it is told")
+    assert alone.status().startswith(f"alone: cannot compute: the Dask scheduler at {ABSENT} does not answer (")
+    description = Description("test", [Device("card", [Channel("diode")], {EACH_POINT: True})])
+    told = json.loads(alone.command_inout(str(AnalysisCommand.DESCRIBE_RESULTS), _asked(description)))
+    assert [one["name"] for one in told["devices"]] == ["alone", "alone.events"]

@@ -28,8 +28,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
     found = DaskCluster(tmp_path_factory.mktemp("dask"))
     try:
         found.start_scheduler()
-        for _ in range(2):
-            found.start_worker()
+        for threads in (1, 2):
+            found.start_worker(threads)
         yield found
     finally:
         found.end()
@@ -94,7 +94,7 @@ def test_workers_that_die_or_hang_lose_nothing_and_double_nothing(
 ) -> None:
     device, frames = camera(4000)
     pipeline = Pipeline("mortal", [Step(f"{HERE}:moments", inputs={"frame": "image"})])
-    with running(redis_server, pipeline, dask=cluster.place, patience=0.5) as analysis:
+    with running(redis_server, pipeline, dask=cluster.place) as analysis:
         scan = opened(stream, [analysis], [device])
         stopped = cluster.start_worker()
         there = analysis._cluster
@@ -147,12 +147,13 @@ def test_a_scheduler_that_is_lost_and_comes_back_loses_nothing(
 
 
 def test_points_of_a_scheduler_that_stays_away_are_marked_and_the_scan_is_not_held(
-    stream: Stream, redis_server: RedisServer, tmp_path: Path
+    stream: Stream, redis_server: RedisServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("ronda.framework.analysis.live.cluster.CONNECTING", 1.0)  # nobody is there to be waited for
     absent = DaskCluster(tmp_path).place
     device, frames = camera(40)
     pipeline = Pipeline("away", [Step(f"{HERE}:moments", inputs={"frame": "image"})])
-    with running(redis_server, pipeline, dask=absent, patience=0.2) as analysis:
+    with running(redis_server, pipeline, dask=absent, patience=0.1) as analysis:
         scan = opened(stream, [analysis], [device])
         take(stream, scan, frames, [10])
         assert scan.state == State.COMPLETED
