@@ -52,13 +52,15 @@ class Counted(NamedTuple):
     Attributes:
         received: triggers since it was armed.
         begins, ends: when the triggers came that bound each interval, in s of the device's clock; (n,).
-        values: what was counted, one for each channel of the scan, or what `gated_points` needs; (n, width).
+        values: what was counted, one for each channel of the scan, or what `gated_points` needs; (n, width less k).
+        latched: k values that were latched at each of the triggers; (n + 1, k). None for none.
     """
 
     received: int
     begins: npt.NDArray[np.float64]
     ends: npt.NDArray[np.float64]
     values: npt.NDArray[np.float64]
+    latched: npt.NDArray[np.float64] | None = None
 
 
 class GatedParticipation(Participation):
@@ -161,7 +163,14 @@ class GatedParticipation(Participation):
     def _matching_of_line(self) -> Matching:
         width = self._gated.gated_width(len(self._names))
         tolerance = TOLERANCE * self.order.exposure
-        return Matching(width, tolerance, self._jitter, after=self._late(), before=self._before)
+        return Matching(
+            width,
+            tolerance,
+            self._jitter,
+            after=self._late(),
+            before=self._before,
+            latched=self._gated.gated_latches(),
+        )
 
     def _lost(self) -> int:
         """How many triggers of the line the device has taken of which nothing came to us."""
@@ -186,9 +195,12 @@ class GatedParticipation(Participation):
             if not len(block.ends):
                 return
             times, counted = block.ends, block.values
+            latched = np.empty((len(times) + 1, 0)) if block.latched is None else block.latched
+            counted = np.concatenate([counted, latched[1:]], axis=1)
             if self._read == 0:
                 times = np.concatenate([block.begins[:1], times])
-                counted = np.concatenate([np.full((1, counted.shape[1]), np.nan), counted])
+                first = np.concatenate([np.full((1, block.values.shape[1]), np.nan), latched[:1]], axis=1)
+                counted = np.concatenate([first, counted])
             self._read += len(block.ends)
             if self._matching is None:
                 self._early.append((times, counted))
@@ -290,11 +302,16 @@ class GatedDevice(AcquiringDevice):
         """How many values `counted` gives for each interval of a scan with so many channels."""
         return channels
 
+    def gated_latches(self) -> int:
+        """How many of these, the last ones, are latched at the trigger that ends the interval, not counted in it."""
+        return 0
+
     def gated_points(
         self, values: npt.NDArray[np.float64], valid: npt.NDArray[np.uint8]
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
         """The values of points, (n, channels), and which are valid, from what was counted in them, (n, width).
 
+        Of what was latched, k values at the trigger that begins the point come, then k at the one that ends it.
         Where an extra trigger came within a point, what was counted before and behind it is added up.
         """
         return values, valid

@@ -45,6 +45,13 @@ def build_axis(number: int, parameters: AxisParameters, world: World) -> Axis:
     )
 
 
+def connect_encoder(controller: str, axis: Axis, world: World) -> None:
+    """Drive the line of an axis's encoder, if it has one and something counts its pulses."""
+    line = world.encoder_lines.get(f"{controller}:{axis.number}")
+    if line is not None and axis.encoder is not None:
+        line.drive(axis.encoder)
+
+
 def state(axis: Axis, time: float) -> str:
     """FAULT, OFF, MOVING or IDLE."""
     if axis.fault:

@@ -56,6 +56,7 @@ class Control:
             "fault": self._fault,
             "slip": self._slip,
             "triggers": self._triggers,
+            "encoder": self._encoder,
             "carry": self._carry,
             "ring": self._ring,
             "jam": self._jam,
@@ -143,6 +144,16 @@ class Control:
             raise ControlError(f"dropped, doubled and delayed should be 1 or less together, not {together!r}")
         line.settle(self._world.clock.now())  # what was emitted before has arrived
         line.disturb(dropped, doubled, delayed, by=_number(request, "by", 0.0))
+        return {}
+
+    def _encoder(self, request: dict[str, Any]) -> dict[str, Any]:
+        axis, lines = request.pop("line", None), self._world.encoder_lines
+        if not isinstance(axis, str) or axis not in lines:
+            raise ControlError(f"line should be one of {', '.join(lines)}, not {axis!r}")
+        if "jump" in request:
+            lines[axis].jump(round(_number(request, "jump", lowest=-math.inf)), self._world.clock.now())
+        if "lag" in request:
+            lines[axis].lag(_number(request, "lag"))
         return {}
 
     def _carry(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Instrument(ABC):
     def __init__(self, name: str, parameters: Any, world: World) -> None: ...
 
     def connect_outputs(self) -> None:  # noqa: B027 - most instruments have none
-        """Drive the trigger lines that others listen to; called when all instruments are there."""
+        """Drive the trigger and encoder lines that others listen to; called when all instruments are there."""
 
     @abstractmethod
     def answer(self, line: str) -> str | bytes | None:

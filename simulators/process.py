@@ -151,7 +151,7 @@ def _build(name: str, entry: dict[str, Any], world: World) -> Instrument:
 
 
 def _wire(simulation: Simulation) -> None:
-    """Connect the trigger outputs.
+    """Connect the trigger outputs, and the encoders.
 
     Raises:
         StartFailed: an input is wired to an output that nothing has.
@@ -163,6 +163,12 @@ def _wire(simulation: Simulation) -> None:
             raise StartFailed(
                 f"simulators: an input is wired to {output}, but there is no such output; outputs are called "
                 "CONTROLLER:AXIS, and controllers with outputs are those of type motor_controller"
+            )
+    for axis, encoder in simulation.world.encoder_lines.items():
+        if not encoder.driven:
+            raise StartFailed(
+                f"simulators: an input is wired to the encoder of {axis}, but there is none; an axis of a "
+                "motor_controller or an icepap, called CONTROLLER:AXIS, has one if its parameter encoder is given"
             )
 
 

@@ -15,12 +15,14 @@ import tango
 
 from ronda.devices.acquisition import one_value
 from ronda.devices.counter.contract import CardReading, CounterCard
+from ronda.devices.counter.encoders import Encoders
 from ronda.devices.counter.kind import entry_model
 from ronda.devices.device import attribute, command
 from ronda.devices.gated import Counted, GatedDevice
 from ronda.devices.link import Link
 from ronda.framework.config.kinds import DeviceParameters, load_driver
 from ronda.framework.errors import BadValue, Busy, HardwareFault, NotReady, OutOfRange, RondaError
+from ronda.framework.scan.latches import EDGE, END
 from ronda.framework.scan.orders import Order
 from ronda.framework.stream.description import Channel
 from ronda.framework.tango.names import CounterCardAttribute, CounterCardCommand, channel_attribute
@@ -73,6 +75,7 @@ class CardDevice(GatedDevice):
         """Make the driver and let it connect."""
         parameters = self.settings.values  # type: ignore[union-attr]  # there are settings when this is called
         self._channels = list(parameters.channels)
+        self._encoders = Encoders(self.label, parameters.encoders)
         self._time_limits: tuple[float, float] = parameters.integration_time_limits
         self._time: float = parameters.integration_time
         self._reading: CardReading | None = None
@@ -98,6 +101,10 @@ class CardDevice(GatedDevice):
                 self.add_attribute(self._channel_attribute(index, channel))
                 self.set_change_event(channel_attribute(channel), True, False)
                 self.set_archive_event(channel_attribute(channel), True, True)
+            for name in self._encoders.names:
+                self.add_attribute(self._encoder_attribute(name))
+                self.set_change_event(channel_attribute(name), True, False)
+                self.set_archive_event(channel_attribute(name), True, True)
 
     def closing(self) -> None:
         """Let go of the driver."""
@@ -239,11 +246,13 @@ class CardDevice(GatedDevice):
                 )
         first = order.at(order.first).exposure
         self._pulses_seen = 0
-        one_value(dict.fromkeys(self._channels, 0.0), channels, "channel")
+        one_value(dict.fromkeys([*self._channels, *self._encoders.names], 0.0), channels, "channel")
+        standing = self._encoders.stand(self._encoders_of(channels))
 
         def prepare() -> None:
             if self._counting or self._driver.counting():
                 raise Busy(f"{self.label}: cannot join a scan: it is counting; stop it first")
+            self._refer(standing)
             if order.pulses:
                 self._driver.arm_gated()
                 self._armed = True
@@ -303,7 +312,7 @@ class CardDevice(GatedDevice):
         if self._when - self._shown_at > SHOW_PERIOD:
             self._shown_at = self._when
             self._tell(reading)
-        return one_value(dict(zip(self._channels, reading.values, strict=True)), self._scan_channels, "channel")
+        return one_value(self._values_of(reading), self._scan_channels, "channel")
 
     def _between_pulses(self, order: Order, index: int) -> dict[str, float]:
         """What was counted between the two pulses of the exposure that has just ended."""
@@ -325,21 +334,32 @@ class CardDevice(GatedDevice):
                 f"{length:.6g} s apart; there should be two, {order.exposure:.6g} s apart; look at the cable between "
                 "them, and whether somebody else uses one"
             )
-        values = dict(zip(self._channels, block.values[-1].tolist(), strict=True))
-        self._reading, self._when = CardReading(False, length, list(values.values())), time.time()
-        return one_value(values, self._scan_channels, "channel")
+        latched = () if block.encoders is None else block.encoders[-2].tolist()
+        reading = CardReading(False, length, block.values[-1].tolist(), latched)
+        self._reading, self._when = reading, time.time()
+        return one_value(self._values_of(reading), self._scan_channels, "channel")
 
     def prepare_gated(self, channels: Sequence[Channel]) -> None:
         """Arm the gate input, if nobody else counts."""
-        names = [str(channel.attributes.get("channel") or channel.name) for channel in channels]
-        unknown = [name for name in names if name not in self._channels]
+        names = [_own_name(channel) for channel in channels]
+        encoders = self._encoders_of(channels)
+        counted = [name for name in names if name not in encoders]
+        unknown = [name for name in counted if name not in self._channels]
         if unknown:
             raise BadValue(f"{self.label}: has no channel {unknown[0]}; it has {', '.join(self._channels)}")
-        self._gated_places = [self._channels.index(name) for name in names]
+        self._gated_places = [self._channels.index(name) for name in counted]
+        self._latching = encoders
+        at_begin = [*counted, *encoders]
+        self._gated_order = [
+            at_begin.index(name) + (len(encoders) if channel.attributes.get(EDGE) == END else 0)
+            for name, channel in zip(names, channels, strict=True)
+        ]
+        standing = self._encoders.stand(encoders)
 
         def prepare() -> None:
             if self._counting or self._driver.counting():
                 raise Busy(f"{self.label}: cannot join a scan: it is counting; stop it first")
+            self._refer(standing)
             self._driver.arm_gated()
 
         self._broken_off.clear()
@@ -348,7 +368,25 @@ class CardDevice(GatedDevice):
     def counted(self, first: int) -> Counted:
         """What was counted between triggers."""
         block = self._link.run(self.label, "read what was counted", lambda: self._driver.gated(first))
-        return Counted(block.received, block.begins, block.ends, block.values[:, self._gated_places])
+        values = block.values[:, self._gated_places]
+        if not self._latching or block.encoders is None:
+            return Counted(block.received, block.begins, block.ends, values)
+        latched = self._encoders.columns(self._latching, block.encoders)
+        return Counted(block.received, block.begins, block.ends, values, latched)
+
+    def gated_width(self, channels: int) -> int:  # noqa: ARG002 - some of them are both ends of one that is latched
+        """The channels that are counted, and the encoders that are latched at each trigger."""
+        return len(self._gated_places) + len(self._latching)
+
+    def gated_latches(self) -> int:
+        """How many encoders are latched at each trigger."""
+        return len(self._latching)
+
+    def gated_points(
+        self, values: npt.NDArray[np.float64], valid: npt.NDArray[np.uint8]
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.uint8]]:
+        """In the order of the scan's channels."""
+        return values[:, self._gated_order], valid
 
     def end_gated(self) -> None:
         """Take no more triggers."""
@@ -360,6 +398,7 @@ class CardDevice(GatedDevice):
 
     def scan_left(self) -> None:
         """Show the last counts."""
+        self._encoders.scan_left()
         if self._armed:
             self._armed = False
             with contextlib.suppress(RondaError):  # whoever uses it next hears of it
@@ -385,6 +424,35 @@ class CardDevice(GatedDevice):
         self.publish(CounterCardAttribute.COUNTS, _array(reading), self._when, quality)
         for channel, value in zip(self._channels, reading.values, strict=True):
             self.publish(channel_attribute(channel), value, self._when, quality)
+        for name, position in self._encoders.positions(reading.encoders).items():
+            self.publish(channel_attribute(name), position, self._when, quality)
+
+    def _values_of(self, reading: CardReading) -> dict[str, float]:
+        """What was counted, and where axes were when the gate opened, by the names of channels and encoders."""
+        counted = dict(zip(self._channels, reading.values, strict=True))
+        return counted | self._encoders.positions(reading.encoders)
+
+    def _encoders_of(self, channels: Sequence[Channel]) -> list[str]:
+        """The encoder inputs that channels of a scan are for, each once."""
+        names = dict.fromkeys(map(_own_name, channels))
+        return [name for name in names if name in self._encoders.names]
+
+    def _refer(self, standing: Mapping[str, tuple[float, float]]) -> None:
+        """Compare the counters of encoders with axes at rest. In the worker's thread."""
+        if standing:
+            self._encoders.refer(standing, self._driver.encoder_counts())
+
+    def _encoder_attribute(self, name: str) -> Any:
+        def value(device: CardDevice, _: Any) -> Value:
+            reading = device._reading
+            position = None if reading is None else device._encoders.positions(reading.encoders).get(name)
+            if reading is None or position is None:
+                return 0.0, device._when, tango.AttrQuality.ATTR_INVALID
+            return position, device._when, device._quality(reading)
+
+        parameters = self.settings.values.encoders[name]  # type: ignore[union-attr]  # as in `opened`
+        says = parameters.description or f"Where {parameters.axis} was by its encoder when the gate opened"
+        return attribute(fget=value, name=channel_attribute(name), dtype=float, unit=parameters.unit, doc=says)
 
     def _answer(self, of: Callable[[CardReading], Any], nothing: Any) -> Value:
         reading = self._reading
@@ -404,6 +472,10 @@ class CardDevice(GatedDevice):
 
     def _driver_class(self, configuration: Mapping[str, Any]) -> type[CounterCard]:
         return load_driver("counter", str(configuration.get("driver")), CounterCard)
+
+
+def _own_name(channel: Channel) -> str:
+    return str(channel.attributes.get("channel") or channel.name)
 
 
 def _array(reading: CardReading) -> npt.NDArray[np.float64]:

@@ -35,6 +35,34 @@ class ChannelParameters(Parameters):
     alarms: AlarmParameters | None = parameter("Which values clients shall see as alarming", None)
 
 
+class EncoderInputParameters(Parameters):
+    """One encoder input, that the encoder of an axis is wired to. It becomes a counter: the axis's user position.
+
+    A driver that needs more keys derives its own `EncoderInputParameters` from this.
+    """
+
+    input: Channel = parameter("Which encoder input of the card it is")
+    axis: Annotated[str, reference("axis", nominal=True)] = parameter("Axis whose encoder is wired to it")
+    steps_per_unit: float = parameter(
+        "Counts of the input for one unit of the axis's dial; negative if it counts the other way"
+    )
+    unit: str = parameter("Unit of the axis", "mm", min_length=1)
+    digits: int = parameter("Digits shown after the decimal point", 4, ge=0, le=12)
+    tolerance: float | None = parameter(
+        "How far it may be from the controller's position at a trigger, in the axis's unit, before points are marked; "
+        "null for a tenth of a point, one count, one step and the axis's backlash",
+        None,
+        gt=0,
+    )
+    description: str = parameter("What it is, in words", "", live=True)
+
+    @model_validator(mode="after")
+    def _counts(self) -> EncoderInputParameters:
+        if self.steps_per_unit == 0:
+            raise ValueError("steps_per_unit of an encoder input must not be 0")
+        return self
+
+
 class WiringParameters(Parameters):
     """The inputs of a card for triggers, and what is connected to each."""
 
@@ -82,11 +110,13 @@ class CardReading:
         counting: whether the gate is open.
         elapsed: how long the gate has been open, in s.
         values: one for each channel in use, in the order of `CounterCard.channels`.
+        encoders: counts of the encoder inputs when the gate opened, in the order of `CounterCard.encoders`.
     """
 
     counting: bool
     elapsed: float
     values: Sequence[float]
+    encoders: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +128,15 @@ class GatedBlock:
         begins: when the trigger that begins each interval came, in s of the card's own clock; (n,) float64.
         ends: the same for the one that ends it; (n,) float64.
         values: in the order of `CounterCard.channels`; (n, channels) float64.
+        encoders: counts of the encoder inputs, latched at each of the n + 1 triggers, in the order of
+            `CounterCard.encoders`; (n + 1, encoders) float64. None of a card without any in use.
     """
 
     received: int
     begins: npt.NDArray[np.float64]
     ends: npt.NDArray[np.float64]
     values: npt.NDArray[np.float64]
+    encoders: npt.NDArray[np.float64] | None = None
 
 
 class CounterCard(Driver):
@@ -111,16 +144,20 @@ class CounterCard(Driver):
 
     Attributes:
         ChannelParameters: model of a channel of this card.
+        EncoderInputParameters: model of an encoder input of this card.
         channels: parameters of the channels in use, by name.
+        encoders: parameters of the encoder inputs in use, by name. Then `read` and `gated` tell what they latched.
         integration_time: how long the gate opens, in s.
     """
 
     Parameters: ClassVar[type[CardParameters]] = CardParameters
     ChannelParameters: ClassVar[type[ChannelParameters]] = ChannelParameters
+    EncoderInputParameters: ClassVar[type[EncoderInputParameters]] = EncoderInputParameters
 
     def __init__(self, name: str, parameters: Any) -> None:
         super().__init__(name, parameters)
         self.channels: Mapping[str, Any] = parameters.channels
+        self.encoders: Mapping[str, Any] = parameters.encoders
         self.integration_time: float = parameters.integration_time
 
     def prepare(self, integration_time: float) -> None:
@@ -146,6 +183,10 @@ class CounterCard(Driver):
     def read(self) -> CardReading:
         """What was counted since the latest start, all channels in the order of `channels`."""
         raise NotImplementedError
+
+    def encoder_counts(self) -> Sequence[float]:
+        """What the encoder inputs show now, in the order of `encoders`; they count whether the gate is open or not."""
+        raise NotAllowed(f"{self.name}: this driver has no encoder inputs")
 
     # -- gated by triggers
 

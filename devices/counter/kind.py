@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import create_model, model_validator
 
 from ronda.devices.attributes import limit_properties
-from ronda.devices.counter.contract import CardParameters, ChannelParameters, CounterCard
+from ronda.devices.counter.contract import CardParameters, ChannelParameters, CounterCard, EncoderInputParameters
 from ronda.devices.driver import marked_keys, offers
 from ronda.framework.config.beamline import NAME_PATTERN
 from ronda.framework.config.kinds import DeviceParameters, TangoDevice
@@ -40,6 +40,10 @@ class CounterKind:
         card: CardParameters = entry  # type: ignore[assignment]  # likewise
         shortest, longest = card.integration_time_limits
         attributes = {str(CounterCardAttribute.INTEGRATION_TIME): limit_properties(shortest, longest)}
+        encoders: dict[str, EncoderInputParameters] = entry.encoders  # type: ignore[attr-defined]  # likewise
+        for encoder_name, encoder in encoders.items():
+            told = {"unit": encoder.unit, "format": f"%.{encoder.digits}f", "label": encoder_name}
+            attributes[channel_attribute(encoder_name)] = told
         for channel_name, channel in channels.items():
             shown = {"unit": channel.unit, "format": f"%.{channel.digits}f", "label": channel_name}
             if channel.archive is not None:
@@ -56,7 +60,7 @@ class CounterKind:
                 {"name": name, **entry.model_dump(mode="json")},
                 attributes=attributes,
                 live=marked_keys(type(entry), "live"),
-                counters=tuple(channels),
+                counters=(*channels, *encoders),
             )
         ]
 
@@ -78,6 +82,10 @@ def entry_model(driver: type[CounterCard]) -> type[DeviceParameters]:
             "wired": model_validator(mode="after")(_wiring_check(driver)),  # type: ignore[dict-item]
         },
         channels=(dict[ChannelName, driver.ChannelParameters], parameter("Its channels, by name", min_length=1)),  # type: ignore[name-defined]
+        encoders=(
+            dict[ChannelName, driver.EncoderInputParameters],  # type: ignore[name-defined]
+            parameter("Encoders of axes at its encoder inputs, by the name of the counter that each becomes", {}),
+        ),
     )
 
 
@@ -88,6 +96,10 @@ def _wiring_check(driver: type[CounterCard]) -> Callable[[Any], Any]:
             raise ValueError(
                 f"wiring.gate names {gate[0]}, but the driver {entry.driver!r} cannot count between triggers"
             )
+        if entry.encoders and not offers(driver, CounterCard, "encoder_counts"):
+            raise ValueError(
+                f"encoders names {next(iter(entry.encoders))}, but the driver {entry.driver!r} has no encoder inputs"
+            )
         return entry
 
     return check
@@ -95,6 +107,7 @@ def _wiring_check(driver: type[CounterCard]) -> Callable[[Any], Any]:
 
 def _check_channels(entry: Any) -> Any:
     taken: dict[Any, str] = {}
+    inputs: dict[Any, str] = {}
     attributes = {str(name).lower(): "the card itself" for name in CounterCardAttribute}
     attributes |= dict.fromkeys(("state", "status"), "the card itself")
     for name, channel in entry.channels.items():
@@ -105,6 +118,17 @@ def _check_channels(entry: Any) -> Any:
         if attribute.lower() in attributes:
             raise ValueError(
                 f"the channel {name} becomes the attribute {attribute}, which {attributes[attribute.lower()]} has; "
+                "choose another name"
+            )
+        attributes[attribute.lower()] = name
+    for name, encoder in entry.encoders.items():
+        attribute = channel_attribute(name)
+        if encoder.input in inputs:
+            raise ValueError(f"{inputs[encoder.input]} and {name} both use the encoder input {encoder.input}")
+        inputs[encoder.input] = name
+        if attribute.lower() in attributes:
+            raise ValueError(
+                f"the encoder {name} becomes the attribute {attribute}, which {attributes[attribute.lower()]} has; "
                 "choose another name"
             )
         attributes[attribute.lower()] = name

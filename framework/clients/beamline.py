@@ -427,7 +427,13 @@ def _counters(tango_class: str, card: str, remote: Remote, configuration: Mappin
     """What an acquiring device measures."""
     if tango_class == "CounterCard":
         channels: Mapping[str, Any] = configuration.get("channels", {})
-        return [Counter(name, card, name, str(keys.get("unit", "count")), remote) for name, keys in channels.items()]
+        counted = [Counter(name, card, name, str(keys.get("unit", "count")), remote) for name, keys in channels.items()]
+        encoders: Mapping[str, Any] = configuration.get("encoders", {})
+        latched = [
+            Counter(name, card, name, str(keys.get("unit", "mm")), remote, rate=False)
+            for name, keys in encoders.items()
+        ]
+        return [*counted, *latched]
     if tango_class == "Sampling":
         sampled: Mapping[str, Any] = configuration.get("counters", {})
         whole = [

@@ -17,6 +17,7 @@ from ronda.framework.errors import BadValue, HardwareFault, NotAllowed, NotFound
 from ronda.framework.nexus import words
 from ronda.framework.scan.chain import every, subscan
 from ronda.framework.scan.fields import Fields
+from ronda.framework.scan.latched_positions import latchers
 from ronda.framework.scan.sources import Source
 from ronda.framework.scan.sweep import LONGEST_SPACING, Line
 from ronda.framework.scan.trigger_match import JITTER
@@ -269,6 +270,7 @@ def choose_triggers(
     time: float,
     *,
     at_rest: bool = False,
+    moving: Sequence[Axis] = (),
 ) -> tuple[str, str]:
     """Hardware triggers if every device can, else software triggers.
 
@@ -281,6 +283,7 @@ def choose_triggers(
         wish: HARDWARE or SOFTWARE if the user wants it so; empty for the best.
         time: of each point, in s.
         at_rest: whether there are points at rest as well, which software triggers.
+        moving: all axes whose positions bound the points; the axis alone if none are given.
 
     Returns:
         HARDWARE or SOFTWARE; and a sentence that says why.
@@ -289,6 +292,7 @@ def choose_triggers(
         BadValue: the wish means nothing.
         NotAllowed: hardware triggers are wished for, and a device cannot.
         OutOfRange: software triggers are too slow for this.
+        ConfigurationError: a card latches the encoder of an axis in another unit.
     """
     if wish not in ("", HARDWARE, SOFTWARE):
         raise BadValue(f"{who}: triggers= should be {HARDWARE!r} or {SOFTWARE!r}, not {wish!r}")
@@ -317,7 +321,9 @@ def choose_triggers(
         for source in cards:
             inputs.setdefault(_input(beamline, source), []).append(source.name)
         places = " and ".join(f"at the {what} of {', '.join(names)}" for what, names in inputs.items())
-        return HARDWARE, f"{who}: hardware triggers of {axis.name} bound the points, {places}"
+        latched = latchers(beamline, moving or (axis,), cards)
+        told = "".join(f"; {one.card} latches the encoder of {name}" for name, one in latched.items())
+        return HARDWARE, f"{who}: hardware triggers of {axis.name} bound the points, {places}{told}"
     if wish == HARDWARE:
         raise NotAllowed(f"{who}: hardware triggers cannot bound the points: {'; '.join(why_not)}")
     why = "as asked for" if wish else "; ".join(why_not)

@@ -14,6 +14,12 @@ JITTER_OF_TRIGGERS = "trigger_jitter"
 TRIGGER_SPACING = "trigger_spacing"
 """Attribute of a device in a scan: seconds after a trigger for which it takes no further one."""
 
+ENCODER_OF, EDGE, ALLOWED = "encoder_of", "edge", "tolerance"
+"""Attributes of a channel of a card that latches an encoder at each trigger: the axis; START or END, for the trigger
+that begins a point or ends it; how far from the controller's position it may be, in its unit, if that is given."""
+
+START, END = "start", "end"
+
 COUNTS = ("emitted", "received", "recorded", "missing", "late", "extra")
 """Of each line: numbers of triggers; `recorded` are those received whose counts or frame came to us."""
 

@@ -16,6 +16,7 @@ from ronda.framework.scan.chain import periods
 from ronda.framework.scan.continuous import VALID_CHANNEL, gated
 from ronda.framework.scan.detector_settings import DetectorSettings
 from ronda.framework.scan.durations import durations_device
+from ronda.framework.scan.latched_positions import latchers, with_latches
 from ronda.framework.scan.latches import emitted_device, matching_device, valid_channel
 from ronda.framework.scan.plan import Plan, Point
 from ronda.framework.scan.positions import positions
@@ -105,6 +106,8 @@ def opening(
     timers = [timer_device(number, period) for number, period in periods(measuring).items()]
     triggered: list[Device] = []
     if continuous is not None and continuous.hardware:
+        latched = latchers(beamline, continuous.moving, gated(measuring))
+        measured = [with_latches(one, latched) for one in measured]
         cards = [source.name for source in gated(measuring)]
         triggered = [emitted_device(one.name, one.unit, continuous.swept.jitter) for one in continuous.moving]
         triggered += map(matching_device, cards)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ronda.framework.errors import HardwareFault, NotReady, TimedOut
 from ronda.framework.nexus import words
 from ronda.framework.scan.continuous import Edges, gated
+from ronda.framework.scan.latched_positions import LatchedPositions
 from ronda.framework.scan.latches import (
     BOUNDS,
     COUNTS,
@@ -85,6 +86,8 @@ class HardwareSweeping(Sweeping):
             wanted += [counter.name for counter in source.counters]
         for card in self._cards:
             wanted += [valid_name(card), *(f"{card}_{what}" for what in COUNTS)]
+        self._latched = LatchedPositions(described, self._continuous.moving)
+        wanted = [*dict.fromkeys([*wanted, *self._latched.channels])]
         self._cursor = parts.scan.follow(wanted)
         self._others = {emitted_name(one.name): np.empty(0) for one in self._continuous.moving[1:]}
         """Positions of the other axes at the triggers that bound points which are not published yet, by source."""
@@ -196,11 +199,13 @@ class HardwareSweeping(Sweeping):
         if interrupted > 0:
             self._published += interrupted
             self._forget(interrupted)
+            self._latched.forget(interrupted)
             self._valid = {card: values[interrupted:] for card, values in self._valid.items()}
         deadline = time.monotonic() + LATE_LIMIT
         while not self._cursor.exhausted and time.monotonic() < deadline:
             for _ in self._take(SLICE, patient=False):
                 pass
+        self._tell_latched(self._published // self._line_points)
         return self._parts.own.index
 
     # -- tools
@@ -272,6 +277,7 @@ class HardwareSweeping(Sweeping):
             elif block.device in self._latest:
                 valid = block.data.get(valid_name(block.device))
                 if valid is not None:
+                    self._latched.take(block.device, block.data)
                     self._valid[block.device] = np.concatenate([self._valid[block.device], valid])
                 self._latest[block.device] = {
                     name: values[-1].item() for name, values in block.data.items() if name in self._numbers
@@ -341,10 +347,12 @@ class HardwareSweeping(Sweeping):
             spoilt = min(max(self._spoilt_until - self._published, 0), count)
             valid[:spoilt] = 0
             self._parts.steering.spoiled += spoilt
+            edges = {self._continuous.axis.name: (positions[:-1], positions[1:]), **self._other_edges(count)}
+            edges = self._latched.settle(edges, valid)
             block = self._own_block(
                 self._slow_of(number),
                 self._first + self._published,
-                {self._continuous.axis.name: (positions[:-1], positions[1:]), **self._other_edges(count)},
+                edges,
                 times[:-1] - self._line_zero,
                 self._exposures(np.diff(times)),
                 valid,
@@ -352,6 +360,9 @@ class HardwareSweeping(Sweeping):
             self._parts.own.publish_block(block, first=self._first + self._published)
             self._published += count
             self._forget(count)
+            self._latched.forget(count)
+            if self._published == (number + 1) * self._line_points:
+                self._tell_latched(number)
             self._valid = {card: values[count:] for card, values in self._valid.items()}
             latest = {name: value for values in self._latest.values() for name, value in values.items()}
             if self._published < self._of_lines and time.monotonic() < self._told + TOLD_PERIOD:
@@ -359,6 +370,11 @@ class HardwareSweeping(Sweeping):
             self._told = time.monotonic()
             shown = {name: values[-1].item() for name, values in block.items()}
             yield self._first + self._published - 1, {**shown, **latest}
+
+    def _tell_latched(self, number: int) -> None:
+        """Say what of the encoders in a line did not fit."""
+        line = f"line {number}: " if len(self._continuous.lines) > 1 else ""
+        self.remarks += [f"{line}{sentence}" for sentence in self._latched.remarks()]
 
     def _elapsed_before(self) -> float:
         """Seconds from the first point of the scan to that of the first line."""

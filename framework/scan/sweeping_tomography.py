@@ -131,6 +131,7 @@ class HardwareTomography(Tomography, HardwareSweeping):
             yield from self._take(SLICE)
             self._parts.steering.check()
         self._valid = {card: np.empty(0, np.uint8) for card in self._cards}  # those of points at rest are told
+        self._latched.clear()
         yield from super()._sweep(number)
         self._zero = self._zero or self._first_at  # nothing was taken before: frames behind go on from here
 

@@ -92,7 +92,7 @@ class TrajectoryScans(Maker):
         cards = gated(measuring)
         wired = (one for one in real if all(is_wired(self.beamline, one, card) for card in cards))
         output = next(wired, real[0])
-        how, why = choose_triggers(self.beamline, NAME, output, swept, measuring, triggers, seconds)
+        how, why = choose_triggers(self.beamline, NAME, output, swept, measuring, triggers, seconds, moving=real)
         along = Along(
             output, tuple(lines), swept, (), how, why, way=way, real=real, given=tuple(given), controller=controller
         )

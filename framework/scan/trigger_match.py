@@ -45,7 +45,8 @@ class Matched:
         late: numbers of those that were received, but not when they were emitted.
         extra: received triggers that were not emitted.
         valid: 1 if both triggers that bound the point came in time and none between them; (n,) uint8.
-        values: what was counted in each point; NaN where a trigger that bounds it is missing; (n, channels) float64.
+        values: what was counted in each point; NaN where a trigger that bounds it is missing; (n, channels) float64. Of
+            k latched ones, those at its begin and then those at its end, NaN where just that trigger is missing.
         offset: clock of the card less that of the controller, at the last trigger that set the clocks, in s.
         skew: by which part the card's clock is faster.
     """
@@ -84,6 +85,8 @@ class Matching:
         jitter: in s, by which the time of a trigger may be wrong on either clock.
         after: in s, how long after the last trigger others may come that still belong to this line.
         before: the line before, whose clocks count if no triggers set them anew.
+        latched: how many of the values, the last ones, were latched at the trigger, and not counted up to it: a point
+            has those of both triggers that bound it.
         each: whether what belongs to a trigger is given with it, as with a frame that it begins, and not what was
             counted up to it: a point then needs the one trigger that begins it.
     """
@@ -97,10 +100,12 @@ class Matching:
         after: float = math.inf,
         before: Matching | None = None,
         each: bool = False,
+        latched: int = 0,
     ) -> None:
         self._tolerance = tolerance
         self._after = after
         self._each = each
+        self._latched = latched
         self._jitter = jitter
         self._emitted: list[float] = []
         self._numbers: list[int] = []
@@ -157,7 +162,7 @@ class Matching:
                 points.
         """
         if self._clocks is None and not self._set(complete):
-            return np.empty((0, self._counted.shape[1])), np.empty(0, np.uint8)
+            return np.empty((0, self._width)), np.empty(0, np.uint8)
         self._look(complete)
         numbers, last = self._numbers, len(self._emitted) - 1
         until = self._told
@@ -203,7 +208,7 @@ class Matching:
             tuple(late),
             len(self._extra),
             np.concatenate([np.empty(0, np.uint8), *self._valid]),
-            np.concatenate([np.empty((0, self._counted.shape[1])), *self._values]),
+            np.concatenate([np.empty((0, self._width)), *self._values]),
             self._first_offset,
             _skew(self._matched),
         )
@@ -267,6 +272,11 @@ class Matching:
             else:
                 self._extra.add(place)
 
+    @property
+    def _width(self) -> int:
+        """Values of a point."""
+        return self._counted.shape[1] + self._latched
+
     def _drop(self) -> None:
         """Forget what was counted before the points that are still to be decided, if that is much."""
         begin = self._partner.get(self._numbers[self._told]) if self._told < len(self._numbers) else None
@@ -276,7 +286,8 @@ class Matching:
 
     def _decided(self, first: int, until: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float64]]:
         valid = np.zeros(until - first, dtype=np.uint8)
-        values = np.full((until - first, self._counted.shape[1]), np.nan)
+        values = np.full((until - first, self._width), np.nan)
+        latched, counts = self._latched, self._counted.shape[1] - self._latched
         for row, point in enumerate(range(first, until)):
             left, right = self._numbers[point], self._numbers[point + 1]
             begin, end = self._partner.get(left), self._partner.get(right)
@@ -285,9 +296,15 @@ class Matching:
                     values[row] = self._counted[begin - self._dropped]
                     valid[row] = left in self._on_time
                 continue
+            if latched:
+                for place, at in enumerate((begin, end)):
+                    if at is not None:
+                        columns = slice(counts + place * latched, counts + (place + 1) * latched)
+                        values[row, columns] = self._counted[at - self._dropped, counts:]
             if begin is None or end is None or not begin < end:
                 continue
-            values[row] = self._counted[begin + 1 - self._dropped : end + 1 - self._dropped].sum(axis=0)
+            within = slice(begin + 1 - self._dropped, end + 1 - self._dropped)
+            values[row, :counts] = self._counted[within, :counts].sum(axis=0)
             valid[row] = end == begin + 1 and left in self._on_time and right in self._on_time
         return valid, values
 

@@ -32,6 +32,11 @@ class CounterCardParameters(InstrumentParameters):
         "pulse counts; None: to nothing",
         None,
     )
+    encoders: dict[Annotated[int, Field(ge=1, le=8)], str] = parameter(
+        "Which encoder the pulses of each encoder input come from, by the input's number: CONTROLLER:AXIS, such as "
+        "motion:1",
+        {},
+    )
     clock_skew: float = parameter("By which part its clock is faster than that of the world", 0.0, gt=-0.01, lt=0.01)
 
 
@@ -60,6 +65,13 @@ class CounterCard(Instrument):
         self._armed = False
         self._edges: list[float] = []
         self._intervals: list[list[float]] = []
+        wired = parameters.encoders
+        self._encoders = [
+            world.encoder_line(wired[place]) if place in wired else None
+            for place in range(1, max(wired, default=0) + 1)
+        ]
+        self._latched: list[list[int]] = []
+        self._at_start = [0] * len(self._encoders)
         self._detectors = {detector: DETECTORS[detector] for detector in sorted(set(connected.values()))}
         self._channels = len(detectors)
         self._scaler = Scaler(detectors, world.beam, self._chance)
@@ -72,11 +84,13 @@ class CounterCard(Instrument):
             "READ?": self._read,
             "GATE": self._gate,
             "GATE?": self._gated,
+            "ENCODERS?": self._ask_encoders,
+            "LATCHED?": self._ask_latched,
         }
 
     def answer(self, line: str) -> str | bytes:
         """The reply to one line."""
-        return answer_also_blocks({"BLOCK?": self._block}, self._commands, line)
+        return answer_also_blocks({"BLOCK?": self._block, "LATCHES?": self._latches}, self._commands, line)
 
     def truth(self, time: float) -> dict[str, Any]:
         """When the gate last opened and closes, and the rates (count/s) that the detectors see, without statistics."""
@@ -103,6 +117,7 @@ class CounterCard(Instrument):
         if self._armed:
             raise ProtocolError(REFUSED, "the gate is armed for triggers")
         self._scaler.open(duration, now)
+        self._at_start = self._encoders_at(now)
         return ""
 
     def _stop(self, words: list[str]) -> str:
@@ -129,7 +144,9 @@ class CounterCard(Instrument):
         for line in self._lines:
             line.settle(now)
         if self._armed:
-            self._edges.extend(sorted(time for heard in self._heard for time in heard))
+            edges = sorted(time for heard in self._heard for time in heard)
+            self._edges.extend(edges)
+            self._latched.extend(map(self._encoders_at, edges))
         for heard in self._heard:
             heard.clear()
 
@@ -143,7 +160,7 @@ class CounterCard(Instrument):
         if words[0] == "ARM":
             if self._scaler.counting(self._world.clock.now()):
                 raise ProtocolError(REFUSED, "the gate is open")
-            self._edges, self._intervals = [], []
+            self._edges, self._intervals, self._latched = [], [], []
         self._armed = words[0] == "ARM"
         return ""
 
@@ -151,6 +168,32 @@ class CounterCard(Instrument):
         expect(words, 0, "GATE?")
         self._hear()
         return f"{'ARMED' if self._armed else 'OFF'},{len(self._edges)}"
+
+    # -- encoders
+
+    def _encoders_at(self, time: float) -> list[int]:
+        """What the counters of the encoder inputs show at a time; 0 where none is connected."""
+        return [0 if line is None else line.counts(time) for line in self._encoders]
+
+    def _ask_encoders(self, words: list[str]) -> str:
+        expect(words, 0, "ENCODERS?")
+        return ",".join(map(str, self._encoders_at(self._world.clock.now())))
+
+    def _ask_latched(self, words: list[str]) -> str:
+        expect(words, 0, "LATCHED?")
+        return ",".join(map(str, self._at_start))
+
+    def _latches(self, words: list[str]) -> bytes:
+        import numpy as np
+
+        expect(words, 1, "LATCHES? first")
+        first = int(number(words[0], "the first trigger", TRIGGER_COUNTS))
+        self._hear()
+        some = slice(first, first + MOST_POINTS + 1)
+        rows = [
+            [edge * self._skew, *latched] for edge, latched in zip(self._edges[some], self._latched[some], strict=True)
+        ]
+        return with_data(f"{len(self._edges)}", np.array(rows, "<f8").tobytes())
 
     def _block(self, words: list[str]) -> bytes:
         import numpy as np

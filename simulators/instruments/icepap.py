@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from ronda.simulators.axes import build_axis, truth
+from ronda.simulators.axes import build_axis, connect_encoder, truth
 from ronda.simulators.icepap.blocks import BlockFraming
 from ronda.simulators.icepap.board import REGISTERS, Board
 from ronda.simulators.icepap.motion import jog, move, search
@@ -129,6 +129,7 @@ class Icepap(Instrument):
     def connect_outputs(self) -> None:
         """Drive those trigger lines that something listens to: the outputs that a board's cam is switched to."""
         for address, board in self._racks.boards.items():
+            connect_encoder(self.name, board.axis, self._world)
             output = f"{self.name}:{address}"
             if output in self._world.lines:
                 self._world.line(output).drive(board.cam.emitted)

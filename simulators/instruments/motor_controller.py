@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from ronda.simulators.axes import build_axis, state, truth
+from ronda.simulators.axes import build_axis, connect_encoder, state, truth
 from ronda.simulators.instrument import Instrument, ProtocolError
 from ronda.simulators.line_protocol import (
     BAD_ARGUMENT,
@@ -111,8 +111,9 @@ class MotorController(Instrument):
         return answer_also_blocks({"LATCHED?": self._latched}, self._commands, line)
 
     def connect_outputs(self) -> None:
-        """Drive those trigger lines that something listens to."""
+        """Drive those trigger and encoder lines that something listens to."""
         for axis_number, axis in self._axes.items():
+            connect_encoder(self.name, axis, self._world)
             output = f"{self.name}:{axis_number}"
             if output in self._world.lines:
                 self._world.line(output).drive(self._unit(axis).emitted)

@@ -30,6 +30,10 @@ class Encoder:
         """What it shows at a time."""
         return round(self._exact(time))
 
+    def pulses(self, time: float) -> int:
+        """Its pulses up to a time, from position 0 on, as a counter sees them that others cannot redefine."""
+        return round(self._exact(time) - self._zero)
+
     def redefine(self, counts: float, time: float) -> None:
         """Let it show another number at the present place."""
         self._zero += counts - self._exact(time)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ronda.simulators.physics.beam import Beam
+    from ronda.simulators.physics.encoder_line import EncoderLine
     from ronda.simulators.physics.trigger_line import TriggerLine
 
 
@@ -34,6 +35,8 @@ class World:
         self.interlock = Interlock(self.shutters)
         self.lines: dict[str, TriggerLine] = {}
         """Trigger lines by the output that drives them, such as `motion:1`."""
+        self.encoder_lines: dict[str, EncoderLine] = {}
+        """Lines from encoders to inputs elsewhere, by the axis that has the encoder, such as `motion:1`."""
         self.piezo = Signal()
         """Voltage at the piezo of the monochromator's second crystal."""
 
@@ -54,6 +57,12 @@ class World:
         if output not in self.lines:
             self.lines[output] = TriggerLine(self.chance(output))
         return self.lines[output]
+
+    def encoder_line(self, axis: str) -> EncoderLine:
+        """The line from the encoder of an axis, which may be wired before the axis is there."""
+        from ronda.simulators.physics.encoder_line import EncoderLine
+
+        return self.encoder_lines.setdefault(axis, EncoderLine())
 
     def add_shutter(self, name: str, shutter: Shutter) -> None:
         """Put a shutter into the beam.

@@ -86,3 +86,37 @@ def test_a_card_whose_driver_cannot_count_between_triggers_cannot_be_wired():
     assert entry_model(Plain).model_validate(keys).wiring.gate == ()
     with pytest.raises(ValidationError, match=r"wiring\.gate names samy, but the driver 'plain' cannot count between"):
         entry_model(Plain).model_validate({**keys, "wiring": {"gate": ["samy"]}})
+
+
+ENCODER = {"input": 1, "axis": "samy", "steps_per_unit": 10000}
+
+
+def test_an_encoder_at_an_input_becomes_a_counter():
+    (device,) = KIND.devices("ct1", entry({"i0": {"channel": 1}}, encoders={"samy_enc": ENCODER}))
+    assert device.counters == ("i0", "samy_enc")
+    assert device.attributes["SamyEnc"] == {"unit": "mm", "format": "%.4f", "label": "samy_enc"}
+
+
+@pytest.mark.parametrize(
+    ("encoders", "message"),
+    [
+        ({"one": ENCODER, "two": {**ENCODER, "axis": "samz"}}, "one and two both use the encoder input 1"),
+        ({"i0": ENCODER}, "the encoder i0 becomes the attribute I0, which i0 has; choose another name"),
+        ({"one": {**ENCODER, "steps_per_unit": 0}}, "steps_per_unit of an encoder input must not be 0"),
+    ],
+)
+def test_wrong_encoders_are_refused_in_words(encoders, message):
+    with pytest.raises(ValidationError) as refused:
+        entry({"i0": {"channel": 1}}, encoders=encoders)
+    assert message in str(refused.value)
+
+
+def test_a_driver_without_encoder_inputs_is_told_so():
+    class Plain(CounterCard):
+        """A card that has none."""
+
+    with pytest.raises(ValidationError) as refused:
+        entry_model(Plain).model_validate(
+            {"kind": "counter", "driver": "plain", "channels": {"i0": {"channel": 1}}, "encoders": {"one": ENCODER}}
+        )
+    assert "encoders names one, but the driver 'plain' has no encoder inputs" in str(refused.value)

@@ -202,3 +202,24 @@ def test_without_the_triggers_that_set_the_clocks_nothing_is_guessed() -> None:
     received = emitted[len(CLOCKS) :]
     with pytest.raises(HardwareFault, match="the clocks cannot be set: of 4 triggers before the first point, 0 were"):
         match(emitted, np.arange(10) >= 4, received, np.ones((5, 1)), TOLERANCE)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    npoints=st.integers(1, 60),
+    fates=st.dictionaries(st.integers(0, 60), st.sampled_from(["lost", "twice", "late"]), max_size=12),
+)
+def test_a_point_has_what_was_latched_at_both_its_triggers(npoints: int, fates: dict[int, str]) -> None:
+    emitted, bounds, arrivals = line(npoints, fates)
+    rows = np.stack([np.concatenate([[np.nan], np.diff(arrivals)]), arrivals], axis=1)
+    matching = Matching(2, TOLERANCE, latched=1)
+    matching.add_emitted(emitted, bounds)
+    matching.add_received(arrivals, rows)
+    values, valid = matching.decide(complete=True)
+    assert values.shape == (npoints, 3)
+    came = [np.nan if fates.get(number) == "lost" else time for number, time in enumerate(emitted[bounds])]
+    came = np.array(came) + [DELAY * (fates.get(number) == "late") for number in range(npoints + 1)]
+    assert values[:, 1] == pytest.approx(came[:-1], nan_ok=True)
+    assert values[:, 2] == pytest.approx(came[1:], nan_ok=True)
+    good = valid == 1
+    assert values[good, 0] == pytest.approx(values[good, 2] - values[good, 1])

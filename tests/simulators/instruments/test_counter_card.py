@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ronda.simulators.instruments.counter_card import CounterCard, CounterCardParameters
@@ -128,3 +129,58 @@ def test_a_seed_repeats_a_run_and_another_seed_does_not() -> None:
 
     assert run(1) == run(1)
     assert run(1) != run(2)
+
+
+@pytest.fixture
+def latching(world: World) -> tuple[CounterCard, MotorController]:
+    """A card that latches the encoder of an axis at the triggers of that axis."""
+    wired = {"channels": {1: "i0"}, "gate": "motion:1", "encoders": {2: "motion:1"}}
+    card = CounterCard("counters", CounterCardParameters.model_validate(wired), world)
+    axes = {1: {"name": "samy", "encoder": 10_000, "encoder_zero": 777}}
+    motion = MotorController("motion", MotorControllerParameters.model_validate({"axes": axes}), world)
+    motion.connect_outputs()
+    return card, motion
+
+
+def latches(card: CounterCard) -> np.ndarray:
+    reply = card.answer("LATCHES? 0")
+    return np.frombuffer(reply[reply.index(b"\n") + 1 :], "<f8").reshape(-1, 3)
+
+
+def test_it_latches_an_encoder_at_each_trigger(latching: Any, clock: Any) -> None:
+    card, motion = latching
+    card.answer("GATE ARM")
+    motion.answer("COMPARE 1 100 50 3")
+    motion.answer("MOVE 1 1000")
+    clock.advance(5.0)
+    motion.answer("SETENC 1 0")  # what the controller calls it is not seen on the cable
+    found = latches(card)
+    assert found[:, 1].tolist() == [0, 0, 0]  # nothing is connected to input 1
+    assert found[:, 2].tolist() == [500, 750, 1000]
+    assert (np.diff(found[:, 0]) > 0).all()
+    assert card.answer("ENCODERS?") == "OK 0,5000"
+
+
+def test_it_latches_an_encoder_when_its_own_gate_opens(latching: Any, clock: Any) -> None:
+    card, motion = latching
+    motion.answer("MOVE 1 200")
+    clock.advance(5.0)
+    card.answer("START 1")
+    motion.answer("MOVE 1 400")
+    clock.advance(5.0)
+    assert card.answer("LATCHED?") == "OK 0,1000"
+    assert card.answer("ENCODERS?") == "OK 0,2000"
+
+
+def test_pulses_of_an_encoder_get_lost_or_come_late_on_its_cable(latching: Any, clock: Any, world: World) -> None:
+    card, motion = latching
+    line = world.encoder_line("motion:1")
+    motion.answer("MOVE 1 2000")
+    clock.advance(0.5)
+    there = int(card.answer("ENCODERS?").rpartition(",")[2])
+    line.jump(-40, clock.now())
+    assert card.answer("ENCODERS?") == f"OK 0,{there - 40}"
+    line.lag(0.01)
+    assert card.answer("ENCODERS?") == f"OK 0,{there - 240}"  # at 2 mm/s
+    clock.advance(5.0)
+    assert card.answer("ENCODERS?") == "OK 0,9960"
