@@ -72,6 +72,13 @@ def test_a_wrong_instrument_is_one_clear_sentence(
     assert simulators.process.wait(150) == 1
 
 
+def test_an_input_that_is_wired_to_no_encoder_is_one_clear_sentence(write_file: Write, start: Start) -> None:
+    card = {"type": "counter_card", "port": 0, "channels": {"1": "i0"}, "encoders": {"1": "motion:1"}}
+    simulators = start(write_file({"motion": MOTION, "counters": card}))
+    assert "an input is wired to the encoder of motion:1, but there is none; an axis of" in simulators.message["error"]
+    assert simulators.process.wait(150) == 1
+
+
 def test_a_file_that_is_not_there_or_not_right_is_one_clear_sentence(tmp_path: Path, start: Start) -> None:
     absent = start(tmp_path / "absent.json")
     assert absent.message["error"].endswith("absent.json: No such file or directory")
