@@ -39,6 +39,7 @@ def view(
     from ronda.framework.services.folders import Folders
     from ronda.framework.services.ports import Neighbours, Ports
     from ronda.shell.view.addresses import addresses
+    from ronda.shell.view.priority import give_way
     from ronda.shell.view.serving import Place, serve
 
     running = control.select(which)
@@ -50,6 +51,7 @@ def view(
     if port is None:
         folders = Folders(Path(running.status.config), running.state, running.state)
         port = Ports(folders.ports, listen, neighbours=Neighbours(folders.neighbours)).port(VIEW)
+    give_way()
     beamline = connect(running.status)
     try:
         serve(

@@ -17,8 +17,10 @@ def main(arguments: list[str]) -> int:
     from ronda.framework.errors import RondaError
     from ronda.framework.host.logs import say
     from ronda.framework.host.process import report
+    from ronda.shell.view.priority import give_way
     from ronda.shell.view.serving import Place, serve
 
+    give_way()
     parser = argparse.ArgumentParser(prog="ronda live view")
     parser.add_argument("folder", type=Path)
     parser.add_argument("state", type=Path)

@@ -21,6 +21,7 @@ from ronda.shell.view.devices import Devices
 from ronda.shell.view.file_routes import FileRoutes
 from ronda.shell.view.following import Following
 from ronda.shell.view.listing_routes import ListingRoutes
+from ronda.shell.view.live import Live
 from ronda.shell.view.panels import PanelFile
 from ronda.shell.view.pointing import Pointing
 from ronda.shell.view.viewer import Viewer
@@ -58,13 +59,15 @@ def make_app(
         access: who may do what.
     """
 
+    live = Live(following, axes)
+
     async def view(socket: WebSocket) -> None:
         host = socket.headers.get("host", "")
         if not access.opened_here(socket.headers.get("origin"), host):
             await socket.close(NOT_OURS, "the page must be opened from this address")
             return
         await socket.accept()
-        await Viewer(socket, access, following, axes, pointing, devices, panels, asked_for).serve()
+        await Viewer(socket, access, live, axes, pointing, devices, panels, asked_for).serve()
 
     @contextlib.asynccontextmanager
     async def running(_: Starlette) -> AsyncIterator[None]:
@@ -75,6 +78,7 @@ def make_app(
         try:
             yield
         finally:
+            live.close()
             following.stop()
             axes.stop()
             asked_for.stop()

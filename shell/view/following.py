@@ -53,6 +53,7 @@ class Following:
         self._records: dict[str, Record] = {}
         self._shown: dict[str, ShownScan] = {}
         self._called = ""
+        self._last = (-1, "")
         self._end = threading.Event()
         self._threads = [threading.Thread(target=self._kept_up, args=(self._catalogue,), daemon=True)]
 
@@ -81,8 +82,11 @@ class Following:
         """Id of the scan that began last, or was plotted since; empty if there is none."""
         if self._called:
             return self._called
-        records = self.records()
-        return records[-1].identifier if records else ""
+        version = self.version
+        if self._last[0] != version:  # each page asks twenty times a second
+            records = self.records()
+            self._last = (version, records[-1].identifier if records else "")
+        return self._last[1]
 
     def show(self, identifier: str) -> ShownScan | None:
         """A scan, followed from now on if it is not yet; None if memory does not have it.

@@ -65,6 +65,7 @@ class ShownScan:
         self._waterfalls: dict[str, Waterfall] = {}
         self._kept: dict[Any, bytes] = {}
         self._kept_version = -1
+        self._headings: dict[Any, bytes] = {}
         for device in description.devices:
             drawn = [channel.name for channel in device.channels if _is_number(channel)]
             self._columns[device.name] = {name: Growing() for name in (*drawn, f"{device.name} {TIMES}")}
@@ -159,6 +160,20 @@ class ShownScan:
             ],
         }
 
+    def heading_message(self, *, whole: bool) -> bytes:
+        """A message with the heading; the same bytes until something in it changes.
+
+        Args:
+            whole: whether the viewer has all points, so that it may be told that the scan is over.
+        """
+        told = (self.record, self.over and whole, self.trouble)
+        message = self._headings.get(told)
+        if message is None:
+            heading = {**self.heading(), **summary(told[0]), "over": told[1], "trouble": told[2]}
+            message = encode({"type": "scan", **heading})
+            self._headings = {**dict(list(self._headings.items())[-3:]), told: message}
+        return message
+
     def lengths(self) -> dict[str, int]:
         """By device, how many points there are."""
         with self._lock:
@@ -194,6 +209,19 @@ class ShownScan:
                 header = {"type": "points", "scan": self.record.identifier, "firsts": firsts}
                 self._kept[wanted] = encode(header, parts)
             return self._kept[wanted], now
+
+    def must_be_read(self, channel: str, beyond: int) -> bool:
+        """Whether the latest point of an array is newer, and lies where it must be read first."""
+        with self._lock:
+            index, values = self._arrays.get(channel, (-1, None))
+            kept = self._images.get(channel)
+        return index > beyond and isinstance(values, FrameReference) and (kept is None or kept[0] != index)
+
+    def read_before(self, channel: str, beyond: int) -> tuple[bytes | None, int]:
+        """As `latest`, of what has been read for another viewer, or before."""
+        with self._lock:
+            kept = self._images.get(channel)
+        return (None, beyond) if kept is None or kept[0] <= beyond else (kept[1], kept[0])
 
     def latest(self, channel: str, beyond: int, frames: FrameReader) -> tuple[bytes | None, int]:
         """A message with the latest point of an array, and its index.

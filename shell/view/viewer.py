@@ -1,7 +1,7 @@
 """One viewer: what its page asked for, and what it is sent.
 
 Nothing is queued for a viewer. Twenty times a second at most it is sent what is new since the last message that it has
-taken; one that takes them slowly gets fewer and larger ones.
+taken; one that takes them slowly gets fewer and larger ones. What a message says is made once for all, see `live`.
 """
 
 from __future__ import annotations
@@ -23,14 +23,12 @@ from ronda.shell.view.asked import figures, overlaid
 from ronda.shell.view.asked_for import AskedFor
 from ronda.shell.view.axes import Axes
 from ronda.shell.view.devices import Devices
-from ronda.shell.view.following import Following, told
+from ronda.shell.view.following import told
+from ronda.shell.view.live import Live
 from ronda.shell.view.messages import encode
 from ronda.shell.view.panels import PanelFile
 from ronda.shell.view.pointing import Pointing
-from ronda.shell.view.shown_scan import ShownScan, summary
-
-PERIOD = 0.05
-"""Seconds between two messages: 20 Hz."""
+from ronda.shell.view.shown_scan import ShownScan
 
 LARGEST_ORDER = 10_000
 """Characters of a message of a page; none needs more."""
@@ -74,7 +72,7 @@ class Viewer:
         self,
         socket: WebSocket,
         access: Access,
-        following: Following,
+        live: Live,
         axes: Axes,
         pointing: Pointing,
         devices: Devices,
@@ -83,7 +81,7 @@ class Viewer:
     ) -> None:
         self._socket = socket
         self._access = access
-        self._following = following
+        self._live = live
         self._axes = axes
         self._pointing = pointing
         self._devices = devices
@@ -94,6 +92,7 @@ class Viewer:
         self._scan: ShownScan | None = None
         self._sent: dict[str, int] = {}
         self._told = {"list": -1, "axes": -1, "scan": -1, "asked for": 0}
+        self._heading = b""
         self._arrays: dict[str, int] = {}
         self._waterfalls: dict[str, int] = {}
         self._next_waterfall = 0.0
@@ -123,20 +122,17 @@ class Viewer:
             if self._role >= Role.VIEWER:
                 for message in await self._news():
                     await self._socket.send_bytes(message)
-            await asyncio.sleep(PERIOD)
+            await self._live.next_moment()
 
     async def _news(self) -> list[bytes]:
         """Messages with what is new for this page."""
         found = []
-        version = self._following.version
-        if version != self._told["list"]:
-            self._told["list"] = version
-            lines = [summary(record) for record in self._following.records()]
-            found.append(encode({"type": "scans", "scans": lines, "trouble": self._following.trouble}))
-        version = self._axes.version
-        if version != self._told["axes"]:
-            self._told["axes"] = version
-            found.append(encode({"type": "axes", "axes": self._axes.shown()}))
+        message, self._told["list"] = self._live.scans(self._told["list"])
+        if message is not None:
+            found.append(message)
+        message, self._told["axes"] = self._live.axes(self._told["axes"])
+        if message is not None:
+            found.append(message)
         found += await self._of_scan()
         if self._asked_for.version != self._told["asked for"]:  # behind the scan that it may be about
             messages, self._told["asked for"] = self._asked_for.since(self._told["asked for"])
@@ -144,13 +140,13 @@ class Viewer:
         return found
 
     async def _of_scan(self) -> list[bytes]:
-        wanted = self._following.newest() if self._wanted == NEWEST else self._wanted
+        wanted = self._live.following.newest() if self._wanted == NEWEST else self._wanted
         if not wanted:
             return []
         found = []
         if self._scan is None or self._scan.record.identifier != wanted:
             try:
-                scan = await asyncio.to_thread(self._following.show, wanted)
+                scan = await self._live.scan(wanted)
             except RondaError:
                 return []  # the list tells that Redis is away
             if scan is None:
@@ -158,30 +154,31 @@ class Viewer:
             self._scan, self._sent, self._told["scan"] = scan, {}, -1
             self._arrays = dict.fromkeys(self._arrays, -1)
             self._waterfalls = dict.fromkeys(self._waterfalls, -1)
-            found.append(encode({"type": "scan", **scan.heading(), "over": False}))
+            self._heading = scan.heading_message(whole=False)
+            found.append(self._heading)
         scan, version = self._scan, self._scan.version
         if version != self._told["scan"]:
-            heading = scan.heading()
-            message, self._sent = await asyncio.to_thread(scan.points, self._sent)
+            message, self._sent = await self._live.points(scan, self._sent)
             if message is not None:
                 found.append(message)
-            if self._sent == scan.lengths():
+            whole = self._sent == scan.lengths()
+            if whole:
                 self._told["scan"] = version
-            else:
-                heading["over"] = False
-            found.append(encode({"type": "scan", **heading}))  # behind the points: who reads `over` has all of them
+            heading = scan.heading_message(whole=whole)
+            if heading != self._heading:  # behind the points: who reads `over` has all of them
+                self._heading = heading
+                found.append(heading)
         for channel, beyond in list(self._arrays.items()):
             try:
-                message, index = await asyncio.to_thread(scan.latest, channel, beyond, self._following.frames)
+                message, self._arrays[channel] = self._live.latest(scan, channel, beyond)
             except RondaError:
                 continue  # overwritten while it was read, a newer one comes; or in the file alone
             if message is not None:
-                self._arrays[channel] = index
                 found.append(message)
         if self._waterfalls and time.monotonic() >= self._next_waterfall:
             self._next_waterfall = time.monotonic() + WATERFALL_PERIOD
             for channel, beyond in list(self._waterfalls.items()):
-                message, self._waterfalls[channel] = await asyncio.to_thread(scan.waterfall, channel, beyond)
+                message, self._waterfalls[channel] = await self._live.waterfall(scan, channel, beyond)
                 if message is not None:
                     found.append(message)
         return found
@@ -293,7 +290,7 @@ class Viewer:
     ) -> tuple[dict[str, Any], list[tuple[str, npt.NDArray[np.float64]]]]:
         """The points of another scan."""
         self._require(Role.VIEWER)
-        scan = await asyncio.to_thread(self._following.show, str(order.get("scan", "")))
+        scan = await self._live.scan(str(order.get("scan", "")))
         if scan is None:
             raise NotFound("live view: this scan is no longer in memory; see its file")
         return await asyncio.to_thread(overlaid, scan, order)

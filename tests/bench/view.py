@@ -1,4 +1,4 @@
-"""What the live view costs and how fast it is: `python tests/bench/view.py`; needs Chromium (Debian's `chromium`).
+"""What the live view costs and how fast it is: `python tests/bench/view.py [drawing|viewers]`; needs Chromium (Debian's `chromium`).
 
 Brings up a copy of the demo with a page. Prints one line per figure: name, value with unit, the limit that we hold
 ourselves to. Times of points are those that the devices gave them, by the clock of this machine.
@@ -7,6 +7,7 @@ ourselves to. Times of points are those that the devices gave them, by the clock
 import asyncio
 import contextlib
 import json
+import os
 import re
 import shutil
 import statistics
@@ -20,6 +21,8 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from ronda.framework.stream import Channel, Description, Device, Scan, Stream
 from ronda.framework.stream.publisher import Publisher
@@ -27,8 +30,9 @@ from ronda.framework.stream.publisher import Publisher
 DEMO = Path(__file__).parents[2] / "config" / "demo"
 MANY = 200_000
 VIEWERS = 30
+MESSAGE = 2000
 POINTS = 1500
-ROUNDS = 3
+ROUNDS = 6
 PART = 10_000
 LATE = 40
 
@@ -115,21 +119,41 @@ def delay(page: Page, stream: Stream) -> None:
 
 
 @contextlib.contextmanager
-def looking(host: str, how_many: int) -> Iterator[None]:
-    """So many programs look at the newest scan as pages do, in a process of their own."""
-    code = [sys.executable, __file__, "--look", host, str(how_many)]
-    with subprocess.Popen(code, stdout=subprocess.PIPE, text=True) as lookers:
+def looking(address: str, how_many: int) -> Iterator[None]:
+    """So many programs look at what is sent at an address, as pages do, in a process of their own.
+
+    They stand for other computers, so they take what nobody else on this one wants.
+    """
+    code = [sys.executable, __file__, "--look", address, str(how_many)]
+    with subprocess.Popen(code, stdout=subprocess.PIPE, text=True, start_new_session=True) as lookers:
         assert lookers.stdout is not None
         lookers.stdout.readline()  # all are connected
         yield
         lookers.terminate()
 
 
-def look(host: str, how_many: int) -> None:
+@contextlib.contextmanager
+def sending(size: int) -> Iterator[str]:
+    """A program that sends each who connects `size` bytes twenty times a second, and does nothing else."""
+    code = [sys.executable, __file__, "--send", str(size)]
+    with subprocess.Popen(code, stdout=subprocess.PIPE, text=True, start_new_session=True) as sender:
+        assert sender.stdout is not None
+        yield sender.stdout.readline().strip()
+        sender.terminate()
+
+
+def give_way(nice: int) -> None:
+    """As the view does; the session is our own."""
+    os.nice(nice)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(nice))
+
+
+def look(address: str, how_many: int) -> None:
     """Take what `how_many` pages are sent, until somebody ends this program."""
 
     async def one(ready: asyncio.Semaphore) -> None:
-        async with connect(f"ws://{host}/view", max_size=None) as socket:
+        async with connect(address, max_size=None, compression=None) as socket:
             await socket.send(json.dumps({"do": "enter", "token": ""}))
             ready.release()
             async for _ in socket:
@@ -143,7 +167,39 @@ def look(host: str, how_many: int) -> None:
         print("ready", flush=True)
         await asyncio.gather(*tasks)
 
+    give_way(19)
     asyncio.run(all_of_them())
+
+
+def send(size: int) -> None:
+    """The program of `sending`."""
+    message = bytes(size)
+
+    async def serve_all() -> None:
+        async def one(socket: ServerConnection) -> None:
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await socket.send(message)
+                    await asyncio.sleep(0.05)
+
+        async with serve(one, "127.0.0.1", 0, compression=None) as server:
+            port = next(iter(server.sockets)).getsockname()[1]
+            print(f"ws://127.0.0.1:{port}", flush=True)
+            await asyncio.get_running_loop().create_future()
+
+    give_way(10)
+    asyncio.run(serve_all())
+
+
+def processor_time(program: str) -> float:
+    """Seconds of processor time of our processes whose command line holds this."""
+    spent = 0.0
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if program in (process / "cmdline").read_text().replace("\0", " "):
+                fields = (process / "stat").read_text().rsplit(")", 1)[1].split()
+                spent += (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return spent
 
 
 def per_point(folder: Path, stream: Stream) -> float:
@@ -155,19 +211,38 @@ def per_point(folder: Path, stream: Stream) -> float:
 
 
 def viewers(folder: Path, stream: Stream, host: str) -> None:
-    """What a scan's points cost more while many look."""
-    alone, watched = [], []
+    """What a scan's points cost more while many look, and what of that is the price of taking bytes here."""
+    found: dict[str, list[float]] = {"alone": [], "one": [], "many": [], "dumb": []}
+    spent: dict[str, list[float]] = {name: [] for name in found}
+
+    def measure(what: str) -> None:
+        begun, before = time.monotonic(), processor_time(f"ronda.shell.view {folder}")
+        found[what].append(per_point(folder, stream))
+        spent[what].append((processor_time(f"ronda.shell.view {folder}") - before) / (time.monotonic() - begun) * 100)
+
     for _ in range(ROUNDS):
-        alone.append(per_point(folder, stream))
-        with looking(host, VIEWERS):
-            watched.append(per_point(folder, stream))
-    figure("a point while nobody looks", min(alone), "ms", "-")
-    figure(f"a point while {VIEWERS} look", min(watched), "ms", "-")
-    figure(f"more while {VIEWERS} look", (min(watched) / min(alone) - 1) * 100, "%", "5")
+        measure("alone")
+        with looking(f"ws://{host}/view", VIEWERS):
+            measure("many")
+        with looking(f"ws://{host}/view", 1):
+            measure("one")
+        with sending(MESSAGE) as address, looking(address, VIEWERS):
+            measure("dumb")
+    alone = statistics.median(found["alone"])
+    for what, told in (
+        ("alone", "nobody looks"),
+        ("one", "one looks"),
+        ("many", f"{VIEWERS} look"),
+        ("dumb", f"{VIEWERS} take {MESSAGE} bytes, not from the view"),
+    ):
+        now = statistics.median(found[what])
+        figure(f"a point while {told}", now, "ms", "-")
+        figure("  that is more", (now / alone - 1) * 100, "%", "5" if what == "many" else "-")
+        figure("  processor time of the view, of one core", statistics.median(spent[what]), "%", "-")
 
 
-def main() -> None:
-    """Print all figures."""
+def main(what: str) -> None:
+    """Print all figures, or only those of `drawing` or `viewers`."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "demo"
         shutil.copytree(DEMO, folder, ignore=shutil.ignore_patterns(".ronda", "data"))
@@ -178,16 +253,18 @@ def main() -> None:
             address = ronda("view", folder).split()[2]
             told = dict(line.removeprefix("export ").split("=", 1) for line in ronda("env", folder).splitlines())
             stream = Stream.connect(told["RONDA_REDIS_URL"])
-            with sync_playwright() as playwright:
-                browser = playwright.chromium.launch(
-                    executable_path=shutil.which("chromium"), timeout=180_000, args=["--no-sandbox"]
-                )
-                page = browser.new_page(viewport={"width": 1280, "height": 800})
-                page.goto(address, timeout=120_000)
-                drawing(page, stream)
-                delay(page, stream)
-                browser.close()
-            viewers(folder, stream, address.removeprefix("http://").rstrip("/"))
+            if what != "viewers":
+                with sync_playwright() as playwright:
+                    browser = playwright.chromium.launch(
+                        executable_path=shutil.which("chromium"), timeout=180_000, args=["--no-sandbox"]
+                    )
+                    page = browser.new_page(viewport={"width": 1280, "height": 800})
+                    page.goto(address, timeout=120_000)
+                    drawing(page, stream)
+                    delay(page, stream)
+                    browser.close()
+            if what != "drawing":
+                viewers(folder, stream, address.removeprefix("http://").rstrip("/"))
             stream.close()
         finally:
             ronda("down", folder)
@@ -196,5 +273,7 @@ def main() -> None:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--look"]:
         look(sys.argv[2], int(sys.argv[3]))
+    elif sys.argv[1:2] == ["--send"]:
+        send(int(sys.argv[2]))
     else:
-        main()
+        main(sys.argv[1] if len(sys.argv) > 1 else "all")
