@@ -139,11 +139,13 @@ class TriggeredFrame:
         number: as the camera counts its frames since it was armed, from 0; one that is left out was lost on its way.
         time: when its exposure began, in s of the camera's own clock.
         frame: shape (rows, columns); packed if the camera has compressed it.
+        exposure: for how long it was exposed, in s, where the signal at the input says that; else 0.
     """
 
     number: int
     time: float
     frame: npt.NDArray[np.unsignedinteger[Any]] | PackedFrame
+    exposure: float = 0.0
 
 
 class Camera(DetectorDriver):
@@ -173,6 +175,8 @@ class Camera(DetectorDriver):
 
     def arm_triggered(self, setup: Setup) -> None:
         """Get ready to take a frame in this way at each pulse at the trigger input; returns when that has begun.
+
+        With the capability `enable` the frame is exposed for as long as the pulse stays on, which the exposure tells.
 
         Raises:
             HardwareFault: the camera refuses.

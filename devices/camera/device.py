@@ -24,7 +24,7 @@ from ronda.devices.measurement import Measurement, OwnChannel
 from ronda.devices.regions import RegionDetectorDevice
 from ronda.framework.errors import BadValue, Busy, HardwareFault, NotAllowed, NotReady, OutOfRange, RondaError, TimedOut
 from ronda.framework.kernels.beam import NOWHERE, beam_position
-from ronda.framework.scan.latches import TRIGGER_SPACING
+from ronda.framework.scan.latches import TRIGGER_SPACING, TRIGGER_WIDTH
 from ronda.framework.scan.orders import Order
 from ronda.framework.scan.sweep import ROUNDING
 from ronda.framework.stream.description import Channel
@@ -35,6 +35,9 @@ POSITION_UNITS = {"x": "pixel", "y": "pixel", "fwhm_x": "pixel", "fwhm_y": "pixe
 
 LARGEST_SIDE = 16384
 
+
+EXTERNAL, ENABLE = "external", "enable"
+"""Of `Capabilities.triggers`."""
 
 TRIGGER_MARGIN = 0.01
 """Part of a point between two triggers that is left free, since triggers come a little early or late."""
@@ -164,7 +167,7 @@ class CameraDevice(GatedDevice, RegionDetectorDevice):
     def triggered_exposure(self, seconds: float) -> float:
         """All of the point but the time for reading out, and a little more."""
         known = self._capabilities
-        if "external" not in known.triggers or not offers(self._driver, Camera, "arm_triggered"):
+        if not {EXTERNAL, ENABLE}.intersection(known.triggers) or not offers(self._driver, Camera, "arm_triggered"):
             raise NotAllowed(f"{self.label}: this camera cannot let hardware triggers start frames")
         most, free = known.frame_rate, (1 - TRIGGER_MARGIN) * seconds
         exposure = round(free - known.read_out, 9)
@@ -177,10 +180,12 @@ class CameraDevice(GatedDevice, RegionDetectorDevice):
         return float(exposure)
 
     def told(self, exposure: float, *, triggered: bool) -> Mapping[str, Any]:
-        """How far apart triggers must be."""
+        """How far apart triggers must be, and for how long they must stay on."""
         if not triggered:
             return {}
-        return {TRIGGER_SPACING: max(exposure + self._capabilities.read_out, 1 / self._capabilities.frame_rate)}
+        known = self._capabilities
+        spacing = {TRIGGER_SPACING: max(exposure + known.read_out, 1 / known.frame_rate)}
+        return spacing | ({TRIGGER_WIDTH: exposure} if ENABLE in known.triggers else {})
 
     def join_triggered(self, scan: Scan, order: Order, channels: Sequence[Channel]) -> FramesParticipation:
         """Get ready to take a frame at each trigger."""

@@ -117,6 +117,19 @@ def began(name: str, message: dict[str, Any]) -> float:
         raise HardwareFault(f"{name}: an image message without the time of its image: {str(message)[:200]}") from error
 
 
+def exposed(name: str, message: dict[str, Any]) -> float:
+    """For how long an image was exposed, in s.
+
+    Raises:
+        HardwareFault: the message does not say it.
+    """
+    try:
+        ticks, frequency = message["real_time"]
+        return float(ticks) / float(frequency)
+    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise HardwareFault(f"{name}: an image message without its exposure time: {str(message)[:200]}") from error
+
+
 def image_of(name: str, message: dict[str, Any]) -> Image | PackedFrame:
     """The image of the first threshold, shape (rows, columns), as it came.
 

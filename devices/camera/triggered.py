@@ -41,6 +41,9 @@ LONGEST_LOOK = 0.5
 ARMING_PERIOD = 0.02
 """Seconds between two looks whether the camera is armed."""
 
+EXPOSURE_TOLERANCE = 0.01
+"""Part of the exposure by which that of a frame may differ that a signal has bounded."""
+
 SHOW_PERIOD = 0.2
 """Seconds between two frames that attributes show; all are in the stream."""
 
@@ -61,6 +64,8 @@ class FramesParticipation(GatedParticipation):
         self._frames: dict[int, npt.NDArray[Any] | PackedFrame] = {}
         """Frames that came and are not published yet, by their number."""
         self._image = camera.scan_names.get(IMAGE)
+        self._odd: set[int] = set()
+        """Of those frames, the numbers of those that were not exposed for as long as they should be."""
         self._wanted = frozenset(camera.scan_names) - {IMAGE}
         self._numbers = [name for name in self._names if name != self._image]
         self._rows = camera.rows_of(self._wanted)
@@ -124,6 +129,8 @@ class FramesParticipation(GatedParticipation):
                 self._lost_ones += one.number - self._next
                 self._next = one.number + 1
                 self._frames[one.number] = one.frame
+                if one.exposure and abs(one.exposure / self._own.exposure - 1) > EXPOSURE_TOLERANCE:
+                    self._odd.add(one.number)
                 row[:-1] = self._numbers_of(one)
                 row[-1] = one.number
             times = np.array([one.time for one in found])
@@ -154,8 +161,8 @@ class FramesParticipation(GatedParticipation):
         if not len(valid):
             return
         block: dict[str, Any] = {name: values[:, place] for place, name in enumerate(self._numbers)}
-        block[valid_name(self._gated.label)] = valid
         numbers = values[:, -1].tolist()
+        block[valid_name(self._gated.label)] = valid = self._without_odd(valid, numbers)
         if self._image is not None:
             blank = None if all(map(math.isfinite, numbers)) else self._camera.blank()
             block[self._image] = [blank if math.isnan(one) else self._frame(int(one)) for one in numbers]
@@ -166,6 +173,20 @@ class FramesParticipation(GatedParticipation):
         last = max((int(one) for one in numbers if math.isfinite(one)), default=-1)
         for number in [number for number in self._frames if number <= last]:  # those of no point among them
             del self._frames[number]
+        self._odd = {number for number in self._odd if number > last}
+
+    def _without_odd(self, valid: npt.NDArray[np.uint8], numbers: Sequence[float]) -> npt.NDArray[np.uint8]:
+        """Points whose frames were exposed too long or too short are not valid."""
+        odd = [place for place, number in enumerate(numbers) if number in self._odd]
+        if not odd:
+            return valid
+        valid = valid.copy()
+        valid[odd] = 0
+        self._log.warning(
+            f"{len(odd)} frames were not exposed for {self._own.exposure:g} s, because their triggers stayed on for "
+            "another time; their points are not valid"
+        )
+        return valid
 
     def _frame(self, number: int) -> npt.NDArray[Any] | PackedFrame:
         found = self._frames[number]

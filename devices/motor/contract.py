@@ -256,6 +256,14 @@ class MotorController(Driver):
         """Emit one trigger now, on the output of the axis."""
         raise NotAllowed(f"{self.name}: this driver cannot emit a trigger on demand")
 
+    def trigger_width(self, channel: Channel, seconds: float) -> None:
+        """Let triggers of an axis stay on for so long from now on; 0 for as short as they are by themselves.
+
+        Raises:
+            HardwareFault: the controller refuses.
+        """
+        raise NotAllowed(f"{self.name}: this driver cannot set how long triggers stay on")
+
     def latched(self, channel: Channel, first: int) -> Latches:
         """What was latched with the triggers from number `first` on; may be a part of them, ask again then."""
         raise NotAllowed(f"{self.name}: this driver does not latch positions at triggers")

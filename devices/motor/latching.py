@@ -83,7 +83,13 @@ class LatchRecorder:
         return self._thread.is_alive() and not self._leaving.is_set()
 
     def arm(
-        self, line: int, begin: Callable[[MotorController], None], *, clocks: bool = True, spacing: float = 0.0
+        self,
+        line: int,
+        begin: Callable[[MotorController], None],
+        *,
+        clocks: bool = True,
+        spacing: float = 0.0,
+        width: float = 0.0,
     ) -> None:
         """Let the controller latch anew, and before, if asked for, give the triggers that set the clocks.
 
@@ -92,6 +98,7 @@ class LatchRecorder:
             begin: tells the controller when; it forgets what was latched before.
             clocks: whether triggers set the clocks.
             spacing: how long a device takes no further trigger after each, in s.
+            width: for how long each stays on, in s; 0 for as long as they do by themselves.
 
         Raises:
             NotReady: it has left the scan.
@@ -102,6 +109,8 @@ class LatchRecorder:
                 raise NotReady(f"{self._label}: has left scan {self.scan.number}")
             if self._line >= 0:
                 self._take()
+            if width or self._motion.offers("trigger_width"):
+                self._ask(lambda driver: driver.trigger_width(self._channel, width))
             self._ask(begin)
             self._line, self._first = line, 0
             keeps_time = self._ask(lambda driver: driver.keeps_time)

@@ -13,7 +13,7 @@ from ronda.devices.motor.closed_loop import ClosedLoop
 from ronda.devices.motor.journey import Journey
 from ronda.devices.motor.scale import move_time
 from ronda.framework.errors import BadValue, Busy, NotAllowed, NotReady, OutOfRange
-from ronda.framework.scan.sweep import Line, Sweep, spacing_of, sweep
+from ronda.framework.scan.sweep import WIDTH, Line, Sweep, seconds_of, sweep
 from ronda.framework.tango.names import AcquisitionCommand, AxisCommand
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class SweepingAxis(AxisDevice):
         doc_in=LINE,
         dtype_out=str,
         doc_out="JSON: begins, end, rests (user positions), velocity, duration and run_up in s, triggers: whether it "
-        "gives them, clock: whether it keeps their times, jitter: of these in s",
+        "gives them, clock: whether it keeps their times, jitter: of these in s, widths: whether it can set "
+        "how long they stay on",
     )
     def check_sweep(self, text: str) -> str:
         """How it would sweep over points; an error says why it cannot. Nothing moves."""
@@ -74,13 +75,14 @@ class SweepingAxis(AxisDevice):
                 "triggers": self._gives_triggers(found.npoints + 1),
                 "clock": self._motion.keeps_time(),
                 "jitter": self._motion.trigger_jitter(),
+                "widths": self._motion.offers("trigger_width"),
             }
         )
 
     @command(
         AxisCommand.ARM_SWEEP,
         dtype_in=str,
-        doc_in=f"{LINE}; also scan, its id, line, its number, and clocks and spacing",
+        doc_in=f"{LINE}; also scan, its id, line, its number, and clocks, spacing and width",
     )
     def arm_sweep(self, text: str) -> None:
         """Get ready to give triggers where points begin and end, and give those that set the clocks if asked for."""
@@ -104,7 +106,8 @@ class SweepingAxis(AxisDevice):
         slip = self._slip()
         start = self._scale.steps(self._scale.dial(found.start)) + slip
         step = self._scale.sign * self._scale.steps(found.step)
-        clocks, spacing = told.get("clocks", True) is not False, spacing_of(self.label, told)
+        clocks, width = told.get("clocks", True) is not False, seconds_of(self.label, told, WIDTH)
+        spacing = seconds_of(self.label, told)
         channel = self.parameters.channel
 
         def compare(driver: MotorController) -> None:
@@ -116,7 +119,7 @@ class SweepingAxis(AxisDevice):
             places = [] if driver.keeps_time else (start - lead).tolist()
             driver.compare(channel, start, step, found.npoints + 1, period=line.time, clocks=places)
 
-        self.wait(lambda: self._recorder_of(scan).arm(number, compare, clocks=clocks, spacing=spacing))
+        self.wait(lambda: self._recorder_of(scan).arm(number, compare, clocks=clocks, spacing=spacing, width=width))
 
     @command(AxisCommand.START_SWEEP, dtype_in=str, doc_in=LINE)
     def start_sweep(self, text: str) -> None:

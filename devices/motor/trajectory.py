@@ -10,7 +10,7 @@ from ronda.devices.motor.controller import ControllerDevice
 from ronda.devices.motor.sweeping import LEAD
 from ronda.devices.motor.trajectory_axis import Abilities, TrajectoryAxis
 from ronda.framework.errors import BadValue, NotAllowed, OutOfRange
-from ronda.framework.scan.sweep import spacing_of
+from ronda.framework.scan.sweep import WIDTH, seconds_of
 from ronda.framework.tango.names import MotorControllerCommand
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class TrajectoryController(ControllerDevice):
         doc_in=WAY,
         dtype_out=str,
         doc_out="JSON: begins, rests, low, high (user positions by axis), duration and run_up in s; triggers, "
-        "clock and jitter as CheckSweep says",
+        "clock, jitter and widths as CheckSweep says",
     )
     def check_trajectory(self, text: str) -> str:
         """How axes would follow a trajectory, from rest to rest; an error says why they cannot. Nothing moves."""
@@ -73,6 +73,7 @@ class TrajectoryController(ControllerDevice):
             "triggers": self._motion.offers("compare_times"),
             "clock": self._motion.keeps_time(),
             "jitter": self._motion.trigger_jitter(),
+            "widths": self._motion.offers("trigger_width"),
         }
         return json.dumps({**found, **told})
 
@@ -80,7 +81,7 @@ class TrajectoryController(ControllerDevice):
         MotorControllerCommand.ARM_TRAJECTORY,
         dtype_in=str,
         doc_in=f"{WAY}; also npoints and time of each in s; scan, its id, line, its number, output, the axis whose "
-        "output gives triggers, and clocks and spacing",
+        "output gives triggers, and clocks, spacing and width",
     )
     def arm_trajectory(self, text: str) -> None:
         """Get ready to latch all axes, and to give triggers, where points begin and end; may set the clocks before."""
@@ -94,14 +95,16 @@ class TrajectoryController(ControllerDevice):
             raise BadValue(f"{self.label}: ArmTrajectory needs time, and output, one of {', '.join(planned.way.axes)}")
         for axis, begins in zip(planned.axes, planned.way.positions[0].tolist(), strict=True):
             axis.require_at(WHAT, begins)
-        clocks, spacing = told.get("clocks", True) is not False, spacing_of(self.label, told)
+        clocks, width = told.get("clocks", True) is not False, seconds_of(self.label, told, WIDTH)
+        spacing = seconds_of(self.label, told)
 
         def arm() -> None:
             # the axis that gives triggers comes last: those that set the clocks are given when all else is done
             for axis in sorted(planned.axes, key=lambda axis: axis.label == output):
                 emits = axis.label == output
                 times = (planned.first, float(period), count + 1)
-                axis.arm_times(scan, line, *times, emits=emits, clocks=clocks and emits, spacing=spacing * emits)
+                after = {"spacing": spacing * emits, "width": width * emits}
+                axis.arm_times(scan, line, *times, emits=emits, clocks=clocks and emits, **after)
 
         self.wait(arm)
 

@@ -85,6 +85,7 @@ class TrajectoryAxis(SweepingAxis):
         emits: bool,
         clocks: bool,
         spacing: float,
+        width: float,
     ) -> None:
         """Let the controller latch it along the next trajectory, for a scan; see `MotorController.compare_times`."""
         channel = self.parameters.channel
@@ -95,7 +96,7 @@ class TrajectoryAxis(SweepingAxis):
             times = [] if driver.keeps_time else [first * (1 - part) for part in BEFORE]
             driver.compare_times(channel, first, period, count, emits=emits, clocks=times)
 
-        self._recorder_of(scan).arm(line, compare, clocks=clocks, spacing=spacing)
+        self._recorder_of(scan).arm(line, compare, clocks=clocks, spacing=spacing, width=width)
 
     def along(self, what: str, rests: float, duration: float) -> Journey:
         """The course along a trajectory that ends at a user position, after so many s.

@@ -162,4 +162,5 @@ def swept_of(told: Mapping[str, Any], line: Line) -> Swept:
         float(told["run_up"]),
         bool(told["clock"]),
         float(told["jitter"]),
+        bool(told["widths"]),
     )

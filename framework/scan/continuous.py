@@ -49,6 +49,7 @@ class Swept:
         run_up: from its start to the first point, in s; None if that is as long as it brakes.
         clock: whether its controller keeps the times of triggers; if not, each line sets the clocks.
         jitter: by how much these times may be wrong, in s.
+        widths: whether it can set for how long triggers stay on.
     """
 
     begins: float
@@ -60,6 +61,7 @@ class Swept:
     run_up: float | None = None
     clock: bool = True
     jitter: float = JITTER
+    widths: bool = False
 
     def before(self, measured: float) -> float:
         """From its start to the first point, in s, of points that take so long together (s)."""

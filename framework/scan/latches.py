@@ -20,6 +20,9 @@ that begins a point or ends it; how far from the controller's position it may be
 
 START, END = "start", "end"
 
+TRIGGER_WIDTH = "trigger_width"
+"""Attribute of a device in a scan: seconds for which triggers must stay on, because it measures for so long."""
+
 COUNTS = ("emitted", "received", "recorded", "missing", "late", "extra")
 """Of each line: numbers of triggers; `recorded` are those received whose counts or frame came to us."""
 

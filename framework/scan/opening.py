@@ -21,6 +21,7 @@ from ronda.framework.scan.latches import emitted_device, matching_device, valid_
 from ronda.framework.scan.plan import Plan, Point
 from ronda.framework.scan.positions import positions
 from ronda.framework.scan.sources import Source
+from ronda.framework.scan.trigger_width import width_of
 from ronda.framework.stream.description import EACH_POINT, SUBSCAN, Channel, Description, Device
 
 OWN = "scan"
@@ -76,6 +77,7 @@ def opening(
 
     Raises:
         BadValue: its channels do not fit its application definition.
+        NotAllowed: a device needs triggers as the axis cannot give them.
     """
     place = belonging.place
     metadata = {**belonging.metadata, **plan.attributes.get(words.METADATA, {})}
@@ -109,6 +111,7 @@ def opening(
         latched = latchers(beamline, continuous.moving, gated(measuring))
         measured = [with_latches(one, latched) for one in measured]
         cards = [source.name for source in gated(measuring)]
+        width_of(measured, continuous.axis.name, can=continuous.swept.widths)  # refused before anything moves
         triggered = [emitted_device(one.name, one.unit, continuous.swept.jitter) for one in continuous.moving]
         triggered += map(matching_device, cards)
         measured = [

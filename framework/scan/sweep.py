@@ -13,6 +13,9 @@ from ronda.framework.errors import BadValue, OutOfRange
 ROUNDING = 1e-9
 """Relative error that computing with floats may bring about, and that refuses no velocity."""
 
+SPACING, WIDTH = "spacing", "width"
+"""Keys of an armed line: seconds for which a device takes no further trigger after each, for which each stays on."""
+
 LONGEST_SPACING = 0.25
 """Seconds between two triggers that set the clocks, at most: who asks for them waits meanwhile."""
 
@@ -58,19 +61,20 @@ class Line:
         return cls(numbers[0], numbers[1], npoints, numbers[2]), told
 
 
-def spacing_of(who: str, told: Mapping[str, Any]) -> float:
-    """How long a device takes no further trigger after each, in s, as the other keys of a line say.
+def seconds_of(who: str, told: Mapping[str, Any], key: str = SPACING) -> float:
+    """How long something lasts after each trigger, in s, as the other keys of a line say.
 
     Args:
         who: the axis, for messages.
+        key: SPACING, for which a device takes no further one, or WIDTH, for which it stays on.
 
     Raises:
         BadValue: that is no such time.
     """
-    spacing = told.get("spacing", 0.0)
-    if not isinstance(spacing, int | float) or not 0 <= spacing <= LONGEST_SPACING:
-        raise BadValue(f"{who}: spacing should be from 0 to {LONGEST_SPACING:g} s, not {spacing!r}")
-    return float(spacing)
+    seconds = told.get(key, 0.0)
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_SPACING:
+        raise BadValue(f"{who}: {key} should be from 0 to {LONGEST_SPACING:g} s, not {seconds!r}")
+    return float(seconds)
 
 
 @dataclass(frozen=True, slots=True)

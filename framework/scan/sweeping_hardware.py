@@ -29,8 +29,10 @@ from ronda.framework.scan.latches import (
 )
 from ronda.framework.scan.orders import GATED
 from ronda.framework.scan.sources import Source
+from ronda.framework.scan.sweep import SPACING, WIDTH
 from ronda.framework.scan.sweeping import SLICE, Parts, Sweeping
 from ronda.framework.scan.trigger_match import TOLERANCE, unsure
+from ronda.framework.scan.trigger_width import width_of
 from ronda.framework.stream.answers import DeviceFailed, NeverWillBe
 from ronda.framework.tango.names import AcquisitionCommand
 
@@ -78,6 +80,7 @@ class HardwareSweeping(Sweeping):
         described = [parts.scan.description.device(card) for card in self._cards]
         self._numbers = {counter.name for source in parts.measuring for counter in source.counters if counter.number}
         self._spacing = max([0.0, *(float(one.attributes.get(TRIGGER_SPACING, 0.0)) for one in described)])
+        self._width = width_of(described, axis)
         self._line_points = self._continuous.lines[0].npoints
         self._of_lines = len(self._continuous.lines) * self._line_points
         """Points of all lines, without those at rest."""
@@ -111,7 +114,7 @@ class HardwareSweeping(Sweeping):
             self._await_devices()
             yield from self._take(0.0)
         told = {"scan": self._parts.scan.identifier, "line": number, "clocks": not self._know_clocks(number)}
-        told["spacing"] = self._spacing
+        told |= {SPACING: self._spacing, WIDTH: self._width}
         self._continuous.arm(number, told)
         self._continuous.start(number)
         started = time.monotonic()

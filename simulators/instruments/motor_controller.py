@@ -40,6 +40,9 @@ COUNTS = Range(0, 1e9)
 
 TIMES = Range(0.0, 1e6)
 
+WIDTHS = Range(0.0, 100.0)
+"""For how long a trigger stays on, in s."""
+
 MOST_LATCHES = 8192
 """Most latches of one reply."""
 
@@ -79,6 +82,7 @@ class MotorController(Instrument):
         for axis_number, axis in sorted(parameters.axes.items()):
             self._axes[axis_number] = build_axis(axis_number, axis, world)
         self._compares: dict[int, PositionCompare] = {}
+        self._widths: dict[int, float] = {}
         self._trajectory = TrajectoryUnit(self._axis, self._unit, POSITIONS)
         self._kept: dict[int, tuple[int, str]] = {}
         self._commands = {
@@ -102,6 +106,8 @@ class MotorController(Instrument):
             "COMPARE": self._compare,
             "COMPARE?": self._compared,
             "PULSE": self._pulse,
+            "WIDTH": self._set_width,
+            "WIDTH?": self._width,
             "TRAJECTORY": lambda words: self._trajectory.command(words, self._world.clock.now()),
         }
 
@@ -374,6 +380,21 @@ class MotorController(Instrument):
         expect(words, 1, "PULSE axis")
         self._unit(self._axis(words[0])).pulse(self._world.clock.now())
         return ""
+
+    def _set_width(self, words: list[str]) -> str:
+        expect(words, 2, "WIDTH axis t")
+        axis, width = self._axis(words[0]), number(words[1], "the width", WIDTHS, "s")
+        self._widths[axis.number] = width
+        output = f"{self.name}:{axis.number}"
+        if output in self._world.lines:
+            line = self._world.line(output)
+            line.settle(self._world.clock.now())
+            line.width = width
+        return ""
+
+    def _width(self, words: list[str]) -> str:
+        expect(words, 1, "WIDTH? axis")
+        return repr(self._widths.get(self._axis(words[0]).number, 0.0))
 
     def _latched(self, words: list[str]) -> bytes:
         expect(words, 2, "LATCHED? axis first")

@@ -31,6 +31,7 @@ class TriggerLine:
         emitted: pulses that the output gave so far.
         arrived: pulses that came out at the other end.
         astray: what happened to those that are not the same at both ends.
+        width: for how long each pulse stays on, in s; 0 for shorter than anything that the inputs measure.
     """
 
     def __init__(self, chance: np.random.Generator) -> None:
@@ -40,6 +41,7 @@ class TriggerLine:
         self._under_way: list[float] = []
         self._dropped = self._doubled = self._delayed = self._by = 0.0
         self.emitted = self.arrived = 0
+        self.width = 0.0
         self.astray = Astray()
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,7 @@ class TriggerInput:
         self._heard = [line.listen() for line in self._lines]
         self._free_at = 0.0
         self._on_since: float | None = None
+        self._on_for = 0.0
         self.taken = self.ignored = 0
 
     def arm(self) -> None:
@@ -68,32 +70,51 @@ class TriggerInput:
         return found
 
     def enabled(self, busy: float) -> list[Exposure]:
-        """The same where one pulse switches the signal on and the next one off again.
+        """The same where an exposure lasts as long as the signal is on.
+
+        Pulses that have a width are that signal, and a pulse that comes while it is on makes it longer; of those that
+        have none one switches it on and the next one off again.
 
         Args:
-            busy: how long it takes no further pulse when one has switched it off, in s.
+            busy: how long it takes no further pulse when the signal has gone off, in s.
         """
-        found = []
-        for pulse in self._pulses():
-            if self._on_since is not None:
-                found.append(Exposure(self._on_since, pulse - self._on_since))
-                self._on_since, self._free_at = None, pulse + busy
-                self.taken += 1
+        found: list[Exposure] = []
+
+        def end(seconds: float) -> None:
+            assert self._on_since is not None  # noqa: S101 - whoever calls has seen it
+            found.append(Exposure(self._on_since, seconds))
+            self._free_at, self._on_since = self._on_since + seconds + busy, None
+            self.taken += 1
+
+        for pulse, width in self._signals():
+            if self._on_since is not None and pulse > self._on_since + self._on_for:
+                end(self._on_for)
+            if self._on_since is not None and not width:
+                end(pulse - self._on_since)
+            elif self._on_since is not None:
+                self._on_for = max(self._on_for, pulse + width - self._on_since)
+                self.ignored += 1
             elif pulse < self._free_at:
                 self.ignored += 1
             else:
-                self._on_since = pulse
+                self._on_since, self._on_for = pulse, width or math.inf
+        if self._on_since is not None and self._world.clock.now() >= self._on_since + self._on_for:
+            end(self._on_for)
         return found
 
     def forget(self) -> None:
         """What came while it was not armed is lost on it."""
-        self._pulses()
+        self._signals()
 
     def _pulses(self) -> list[float]:
+        return [pulse for pulse, _ in self._signals()]
+
+    def _signals(self) -> list[tuple[float, float]]:
+        """When pulses began that were not looked at yet, and how long each is, in s; in order."""
         now = self._world.clock.now()
         for line in self._lines:
             line.settle(now)
-        pulses = sorted(time for heard in self._heard for time in heard)
+        found = [(time, line.width) for line, heard in zip(self._lines, self._heard, strict=True) for time in heard]
         for heard in self._heard:
             heard.clear()
-        return pulses
+        return sorted(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Literal
 
 from ronda.devices.camera.contract import (
     MOST_FRAMES,
@@ -16,7 +16,7 @@ from ronda.devices.camera.contract import (
     TriggeredFrame,
 )
 from ronda.devices.camera.simplon_rest import Arming, SimplonRest
-from ronda.devices.camera.stream_v2 import Image, StreamReceiver, began, image_of
+from ronda.devices.camera.stream_v2 import Image, StreamReceiver, began, exposed, image_of
 from ronda.framework.config.parameters import Address, parameter
 from ronda.framework.errors import HardwareFault, RondaError, TimedOut
 from ronda.framework.stream.frames.packed import PackedFrame
@@ -42,8 +42,8 @@ GIVEN_UP_LIMIT = 1.0
 NO_SERIES = -1
 """While the detector has not said which series it is armed for."""
 
-SOFTWARE, PULSE = "ints", "exts"
-"""Trigger modes: a command starts a series of images, or a pulse at the input does."""
+SOFTWARE, PULSE, ENABLE = "ints", "exts", "exte"
+"""Trigger modes: a command starts images, a pulse at the input does, or a signal there exposes while it is on."""
 
 
 class SimplonParameters(TriggeredCameraParameters):
@@ -55,6 +55,11 @@ class SimplonParameters(TriggeredCameraParameters):
     )
     photon_energy: float | None = parameter(
         "Energy for which thresholds are set; null to leave it as it is", None, unit="eV", gt=0
+    )
+    trigger_mode: Literal["exts", "exte"] = parameter(
+        "What a trigger at its input does: exts, it begins an exposure of the time that was set; exte, the detector is "
+        "exposed for as long as the signal is on",
+        "exts",
     )
     timeout: float = parameter("Longest wait for an answer", 5.0, unit="s", gt=0, le=60)
     arm_limit: float = parameter("Longest time that arming takes", 20.0, unit="s", gt=0, le=120)
@@ -119,7 +124,7 @@ class Simplon(Camera):
             exposures=(float(count.get("min", SHORTEST)), float(count.get("max", LONGEST))),
             read_out=float(self._get("detector config detector_readout_time")),
             frame_rate=1 / float(frame.get("min", frame["value"])),
-            triggers=("software", "external"),
+            triggers=("software", "external" if self.parameters.trigger_mode == PULSE else "enable"),
             pixel_size=float(self._get("detector config x_pixel_size")),
             model=str(self._get("detector config description")),
         )
@@ -148,7 +153,7 @@ class Simplon(Camera):
         rest.put("detector config nimages", 1)
         rest.put("detector config ntrigger", int(self._ask("detector config ntrigger").get("max", 1_000_000)))
         rest.put("detector config count_time", setup.exposure)
-        if mode == PULSE:  # for so long it takes no further pulse
+        if mode != SOFTWARE:  # for so long it takes no further pulse
             frame_time = self._ask("detector config frame_time")
             needed = setup.exposure + float(self._get("detector config detector_readout_time"))
             rest.put("detector config frame_time", max(needed, float(frame_time.get("min", 0.0))))
@@ -223,7 +228,7 @@ class Simplon(Camera):
         return image.unpack() if isinstance(image, PackedFrame) else image
 
     def arm_triggered(self, setup: Setup) -> None:
-        self._arm(setup, PULSE)
+        self._arm(setup, self.parameters.trigger_mode)
         self._pending, self._external = False, True
 
     def armed(self) -> bool:
@@ -241,10 +246,12 @@ class Simplon(Camera):
     def triggered(self) -> list[TriggeredFrame]:
         assert self._receiver is not None  # noqa: S101 - connected
         found: list[TriggeredFrame] = []
+        gated = self.parameters.trigger_mode == ENABLE
         while len(found) < MOST_FRAMES and (message := self._receiver.next(self._series)) is not None:
             if message["type"] == "image":
                 image = image_of(self.name, message)
-                found.append(TriggeredFrame(int(message["image_id"]), began(self.name, message), image))
+                lasted = exposed(self.name, message) if gated else 0.0
+                found.append(TriggeredFrame(int(message["image_id"]), began(self.name, message), image, lasted))
             elif message["type"] == "end":
                 raise HardwareFault(
                     f"{self.name}: series {self._series} ended while triggers could come; somebody else ended it"

@@ -141,6 +141,9 @@ class SimulatedController(MotorController):
     def pulse(self, channel: Channel) -> None:
         self._line.ask("PULSE", channel)
 
+    def trigger_width(self, channel: Channel, seconds: float) -> None:
+        self._line.ask("WIDTH", channel, seconds)
+
     def latched(self, channel: Channel, first: int) -> Latches:
         emitted, rows = self._line.fetch_rows(f"LATCHED? {channel} {first}", 4)
         return Latches(int(emitted), rows[:, 0], rows[:, 1], rows[:, 2], rows[:, 3] != 0)

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ronda.devices.camera.contract import Setup
+from ronda.devices.camera.contract import Setup, TriggeredFrame
 from ronda.devices.camera.drivers import simplon
 from ronda.devices.camera.drivers.simplon import Simplon
 from ronda.devices.camera.simplon_rest import Arming
+from ronda.devices.simulator import SimulatorLine
 from ronda.framework.errors import CommunicationFailed, HardwareFault
 from ronda.simulators.physics.powder import BACKGROUND, COLUMNS, RINGS, ROWS, radius_at
 from ronda.simulators.process import Simulation, SimulatorsFile, start
@@ -30,6 +31,7 @@ def simulation() -> Iterator[Simulation]:
     axes = {"1": {"name": "samy", "position": 18.0}, "2": {"name": "samz"}}
     instruments = {
         "eiger": {"type": "simplon", "port": 0},
+        "gated": {"type": "simplon", "port": 0, "trigger": "motion:1"},
         "motion": {"type": "motor_controller", "port": 0, "axes": axes},
     }
     loop = asyncio.new_event_loop()
@@ -197,3 +199,33 @@ def test_a_detector_that_is_not_there_is_said() -> None:
     with pytest.raises(CommunicationFailed, match=r"det: 127\.0\.0\.1:1 does not answer"):
         driver.connect()
     driver.disconnect()
+
+
+def test_a_detector_that_a_signal_enables_is_exposed_for_as_long_as_that_is_on(simulation: Simulation) -> None:
+    told = {"kind": "camera", "driver": "simplon", "trigger_mode": "exte"}
+    driver = Simplon("det", Simplon.Parameters(**told, address=f"127.0.0.1:{simulation.ports['gated']}"))
+    motion = SimulatorLine("mc1", f"127.0.0.1:{simulation.ports['motion']}", 10.0)
+    motion.open("RONDA-SIM-MC")
+    driver.connect()
+    try:
+        assert driver.capabilities().triggers == ("software", "enable")
+        driver.arm_triggered(Setup(0.02, 1, WHOLE))
+        wait_until(driver.armed, 60)
+        widths = [0.02, 0.06, 0.02]
+        frames: list[TriggeredFrame] = []
+        for width in widths:
+            motion.ask("WIDTH", 1, width)
+            assert float(motion.ask("WIDTH?", 1)) == width
+            motion.ask("PULSE", 1)
+            count = len(frames)
+            wait_until(lambda count=count: frames.extend(driver.triggered()) or len(frames) > count, 60)  # type: ignore[misc]
+        assert [one.number for one in frames] == [0, 1, 2]
+        assert [one.exposure for one in frames] == pytest.approx(widths, abs=1e-6)
+        assert np.all(np.diff([one.time for one in frames]) > 0)
+        sums = [one.frame.unpack().sum(dtype=np.int64) for one in frames]  # type: ignore[union-attr]  # they are packed
+        assert sums[1] / sums[0] == pytest.approx(3.0, rel=0.05)
+        driver.disarm_triggered()
+        wait_until(lambda: state_of(driver) == "idle", 60)
+    finally:
+        driver.disconnect()
+        motion.close()

@@ -30,6 +30,24 @@ from tests.framework.scan.test_faults import when
 
 EXAMPLE = Path(__file__).parents[3] / "config" / "examples" / "detector"
 
+GATED = {
+    "    io: {type: io_unit": """\
+    gated: {type: simplon, frame_rate: 510, trigger: ["motion:4"]}
+""",
+    "  writer:\n": """\
+      gdet:
+        kind: camera
+        driver: simplon
+        address: simulator:gated
+        trigger_mode: exte
+        beam_position: false
+        rois: {ring: {x: 730, y: 430, width: 60, height: 200}}
+        wiring: {trigger: [rot]}
+        frame_memory: 64
+""",
+}
+"""A second detector, which a signal exposes while it is on."""
+
 BLANK = 65535
 KEYS = [2, 2, 1, 1, *[0] * 12, 1]
 FIELDS = {"out": ("samy", -3), "darks": 2, "flats": 2, "flats_after": 1, "sample": "powder"}
@@ -41,7 +59,11 @@ def running(ronda, tmp_path_factory):
     folder = tmp_path_factory.mktemp("example") / "detector"
     shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns(".ronda", "data"))
     file = folder / "beamline.yml"
-    file.write_text(file.read_text().replace("frame_memory: 512", "frame_memory: 64"))  # it is taken when a scan begins
+    text = file.read_text().replace("frame_memory: 512", "frame_memory: 64")  # it is taken when a scan begins
+    for place in ("    io: {type: io_unit", "  writer:\n"):
+        assert text.count(place) == 1
+        text = text.replace(place, GATED[place] + place)
+    file.write_text(text)
     try:
         ronda("up", folder, "--detach")
         yield Running(folder, ronda.exports(folder), ronda)
@@ -53,7 +75,7 @@ def running(ronda, tmp_path_factory):
 def detector(running, wait_for):
     """The same as scans see it."""
     connected = connect(running.exports)
-    for name in ("det", "ct1", "rot", "samy", "fsh"):
+    for name in ("det", "gdet", "ct1", "rot", "samy", "fsh"):
         wait_for(lambda name=name: connected[name].state in ("ON", "OPEN", "CLOSE"), 300, f"{name} is connected")
     yield connected
     connected.close()
@@ -211,6 +233,51 @@ def test_frames_that_are_lost_on_their_way_are_told_from_triggers_that_did_not_c
     assert np.flatnonzero(scan["valid"] == 0).tolist() == lost
     assert scan["ct1_valid"].all()
     assert any("3 of them not recorded" in remark for remark in scan.remarks)
+
+
+def test_a_signal_that_stays_on_exposes_for_as_long_and_an_echo_that_makes_it_longer_is_marked(detector, home, ask):
+    npoints, longer = 40, set()
+    for _ in range(5):  # chance, or a slow machine, may let none have an echo
+        scan = Scans(detector).fscan("rot", 0, 0.05, npoints, 0.02, "gdet", "i0", run=False)
+        before = ask(do="triggers", line="motion:4")
+        disturbing = when(
+            lambda scan=scan: (
+                scan.state in State.ENDED or (scan.stream is not None and scan.stream.extent("rot_triggers").length > 5)
+            ),
+            lambda: ask(do="triggers", line="motion:4", doubled=0.1, by=0.0075),
+        )
+        try:
+            scan.run()
+        finally:
+            disturbing.join(150)
+            ask(do="triggers", line="motion:4", doubled=0.0)
+        doubled = {n - before["emitted"] - 5 for n in ask(do="triggers", line="motion:4")["doubled"]}
+        longer = {n for n in doubled if 0 <= n < npoints}
+        if longer:
+            break
+    assert longer
+    assert scan.state == "COMPLETED"
+    # The signal is on for 19.8 ms, and for 27.3 ms with an echo: the next pulse makes it longer again, and begins none.
+    wrong = {point for point in range(npoints) if scan["gdet_valid"][point] == 0}
+    assert longer <= wrong <= longer | {n + 1 for n in longer}
+    sums, good = scan["gdet_ring_sum"], np.flatnonzero(scan["gdet_valid"])
+    assert len(good)
+    with h5py.File(file_of(scan)) as file:
+        entry = file[f"{scan.number}.1"]
+        assert entry["instrument/gdet/count_time"][()] == pytest.approx(0.99 * 0.02 - 1e-7)
+        for point in good[:3]:
+            frame = entry["instrument/gdet/data"][point]
+            assert frame[430:630, 730:790].sum(dtype=np.int64) == sums[point]
+
+
+def test_two_detectors_at_the_same_triggers_are_exposed_for_the_same_time(detector, home):
+    scan = Scans(detector).fscan("rot", 0, 0.05, 20, 0.04, "det", "gdet", "i0", save=False)
+    assert scan.state == "COMPLETED"
+    for name in ("det", "gdet"):
+        assert [scan[f"{name}_{what}"].tolist() for what in ("emitted", "received", "recorded")] == [[26]] * 3
+        assert scan[f"{name}_valid"].all()
+    means = scan["det_ring_sum"].mean(), scan["gdet_ring_sum"].mean()
+    assert means[1] == pytest.approx(means[0], rel=0.02)
 
 
 def test_a_tomogram_has_its_projections_at_hardware_triggers_and_its_fields_at_rest(detector, home):
