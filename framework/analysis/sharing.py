@@ -16,6 +16,9 @@ from ronda.framework.analysis.runner import InHand, Problem
 FAILED = "failed"
 """Field of what a worker hands in instead of results: why there are none."""
 
+SECONDS = "seconds"
+"""Field of what a worker hands in: how long it computed."""
+
 HEAD, DATA, BAD = "head", "data ", "bad "
 
 

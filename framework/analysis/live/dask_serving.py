@@ -157,6 +157,8 @@ class DaskServing(SharedServing):
                         break
         for first, fields in self._fetched(done).items():
             failed = fields.get(FAILED)
+            if failed is None:
+                self._learn(self._ranges[first].stop - first, fields)
             yield self._back(first, decode_all(fields) if failed is None else failed)
         why = self._hopeless()
         for first in list(self._ranges):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from ronda.framework.analysis.live.serving import loader
 from ronda.framework.analysis.pipeline import Pipeline, Prepared
 from ronda.framework.analysis.runner import Runner
-from ronda.framework.analysis.sharing import encode_all, shared_stages
+from ronda.framework.analysis.sharing import SECONDS, encode_all, shared_stages
 from ronda.framework.stream.answers import NoLongerInMemory
 from ronda.framework.stream.blocks import Block
 from ronda.framework.stream.description import Description
@@ -30,7 +31,7 @@ class Job:
         self._parameters = {name: one.model_dump(mode="json") for name, one in pipeline.parameters.items()}
 
     def compute(self, reader: FrameReader, first: int, stop: int, every: int, parameters: str) -> dict[str, bytes]:
-        """What the shared stages make of the points first ≤ index < stop, as `decode_all` takes it.
+        """What the shared stages make of the points first ≤ index < stop, as `decode_all` takes it, and `SECONDS`.
 
         Args:
             every: only each n-th point is looked at.
@@ -39,6 +40,7 @@ class Job:
         Raises:
             ScanGone, CommunicationFailed: it cannot be read.
         """
+        began = time.perf_counter()
         self._take_parameters(json.loads(parameters))
         runner = Runner(self._prepared, loader(reader), first, every)
         blocks: list[Block] = []
@@ -54,7 +56,8 @@ class Job:
                     at = min(error.first, stop)
                     missing[device] = (at, "left memory before it was analysed; analyse the file")
         works = list(runner.begin(blocks, missing, self._stages))
-        return encode_all(self._prepared, works, self._stages)
+        found = encode_all(self._prepared, works, self._stages)
+        return {**found, SECONDS: f"{time.perf_counter() - began:.6f}".encode()}
 
     def _take_parameters(self, wanted: Mapping[str, Any]) -> None:
         for placed in self._prepared.placed[: self._stages]:

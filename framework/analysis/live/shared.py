@@ -6,7 +6,7 @@ import contextlib
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ronda.framework.analysis.aligning import LOST, RAISED, SKIPPED
@@ -15,7 +15,7 @@ from ronda.framework.analysis.live.publishing import Publishing
 from ronda.framework.analysis.live.serving import WAIT, Serving, loader
 from ronda.framework.analysis.pipeline import Prepared
 from ronda.framework.analysis.runner import InHand, Runner
-from ronda.framework.analysis.sharing import FAILED, decode_all, shared_stages
+from ronda.framework.analysis.sharing import FAILED, SECONDS, decode_all, shared_stages
 from ronda.framework.stream.answers import NeverWillBe, NoLongerInMemory
 from ronda.framework.stream.cursor import Cursor
 from ronda.framework.stream.scan import Scan
@@ -24,6 +24,12 @@ from ronda.framework.stream.work import SharedWork
 RANGE_BYTES = 16_000_000
 MOST_POINTS = 256
 """A range of points that one worker takes has so many bytes, or points, at most."""
+
+RANGE_SECONDS = 5.0
+"""How long a worker takes for a range, about: a stage may need seconds for a point, and what takes minutes hangs."""
+
+FIRST_POINTS = 8
+"""Points of a range at most until it is known how long a point takes."""
 
 AHEAD = 3
 """Ranges that are handed out for each worker at a time: one in hand, and others, so that it need not wait."""
@@ -52,7 +58,8 @@ class SharedServing(Serving):
         self._parameters = parameters
         self._told = json.dumps(parameters)
         point = sum(one.point_bytes for channels in prepared.sources.values() for one in channels)
-        self._most = max(1, min(MOST_POINTS, RANGE_BYTES // max(point, 1)))
+        self._largest = max(1, min(MOST_POINTS, RANGE_BYTES // max(point, 1)))
+        self._most = min(self._largest, FIRST_POINTS)
         self._next = 0
         self._ready: dict[int, tuple[int, list[InHand]]] = {}
         self._out: dict[int, int] = {}
@@ -124,6 +131,11 @@ class SharedServing(Serving):
             self._out.pop(first, None)
             for work in works:
                 self._publish(publishing, self._runner.go_on(work, self._stages))
+
+    def _learn(self, points: int, fields: Mapping[str, bytes]) -> None:
+        """Make ranges as large as their time allows, by what a worker says of one."""
+        seconds = float(fields.get(SECONDS, b"0"))
+        self._most = max(1, min(self._largest, int(RANGE_SECONDS * points / max(seconds, 1e-6))))
 
     # -- who computes
 
@@ -219,6 +231,8 @@ class RedisServing(SharedServing):
                 first = int(fields["first"])
                 self._heard = time.monotonic()
                 self._given.pop(first, None)
+                if failed is None:
+                    self._learn(int(fields["stop"]) - first, fields)
                 yield first, decode_all(fields) if failed is None else failed.decode()
         if self._given and time.monotonic() - self._heard > LOOK_AFTER + 2 * self._options.patience:
             self._heard = time.monotonic()

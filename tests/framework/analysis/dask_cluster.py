@@ -75,6 +75,7 @@ class DaskCluster:
         log = self.folder / f"{what}-{len(list(self.folder.glob('*.log')))}.log"
         command = [sys.executable, "-m", f"distributed.cli.dask_{what}", *options, *self._options]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RONDA_")}
+        environment["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = "0"  # one death is enough, instead of four
         with log.open("wb") as into:
             process = subprocess.Popen(command, cwd=TOP, env=environment, stdout=into, stderr=into)
         if what == "scheduler":

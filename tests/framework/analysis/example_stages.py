@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -137,3 +139,10 @@ def Picky(value):  # noqa: N802 - a stage as any other
     if value % 100 == 42:
         raise ValueError(f"does not like {value}")
     return value
+
+
+@stage(outputs=["one"])
+def deadly(value):
+    """Takes its process with it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return 1.0

@@ -179,6 +179,19 @@ def test_what_the_workers_cannot_import_is_told(
         assert told.startswith("a Dask worker failed: there is no stage 'only_here:one'")
 
 
+def test_a_point_over_which_workers_die_is_marked(
+    stream: Stream, redis_server: RedisServer, cluster: DaskCluster
+) -> None:
+    device, frames = camera(1)
+    pipeline = Pipeline("fatal", [Step(f"{HERE}:deadly", inputs={"value": "number"})])
+    cluster.start_worker()  # two die; this is the last test of the cluster that needs any
+    with running(redis_server, pipeline, dask=cluster.place) as analysis:
+        scan = opened(stream, [analysis], [device])
+        take(stream, scan, frames, [1])
+        assert list(results(scan, "fatal_status")) == [RAISED]
+        assert results(scan, "fatal_event")[0].decode() == "Dask workers died over it again and again"
+
+
 def test_tls_with_certificates(stream: Stream, redis_server: RedisServer, tmp_path: Path) -> None:
     secure = DaskCluster(tmp_path, tls=True)
     device, frames = camera(50)

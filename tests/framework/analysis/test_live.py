@@ -21,7 +21,7 @@ from ronda.framework.analysis.live.publishing import Publishing
 from ronda.framework.analysis.live.shared import RedisServing
 from ronda.framework.analysis.live.worker import Worker
 from ronda.framework.analysis.pipeline import Pipeline, Step
-from ronda.framework.analysis.sharing import FAILED
+from ronda.framework.analysis.sharing import FAILED, SECONDS
 from ronda.framework.errors import BadValue
 from ronda.framework.stream import Channel, Description, Device, Scan, State, Stream, keys
 from ronda.framework.stream.description import EACH_POINT
@@ -445,6 +445,29 @@ def test_results_of_other_stages_than_those_of_now_are_ended(stream: Stream, red
             if one.derived:
                 wait_until(lambda name=one.name: scan.extent(name).end is not None)
                 assert "its stages have changed" in scan.extent(one.name).end.sentence
+
+
+def test_ranges_are_as_large_as_their_time_allows(stream: Stream) -> None:
+    prepared = Pipeline("size", [Step(f"{HERE}:Picky", inputs={"value": "number"})]).prepare(
+        Description("test", [camera(1)[0]])
+    )
+    scan = stream.open_scan(Description("test", [camera(1)[0], *prepared.devices]))
+    work = stream.shared_work("size")
+    work.begin("same")
+    serving = RedisServing(scan, prepared, Options(workers=2), work, {})
+
+    def sizes(there: int) -> set[int]:
+        serving._out.clear()
+        serving._hand_out(there)
+        return {stop - first for first, stop in serving._out.items()}
+
+    assert sizes(1000) == {8}  # nothing is known yet
+    serving._learn(8, {SECONDS: b"0.000100"})
+    assert sizes(5000) == {256}
+    serving._learn(256, {SECONDS: b"256.0"})  # a second for each point
+    assert sizes(5000) == {5}
+    serving._learn(5, {SECONDS: b"100.0"})
+    assert sizes(5000) == {1}
 
 
 def test_a_range_over_which_workers_fail_has_no_results(stream: Stream) -> None:
