@@ -23,6 +23,9 @@ from ronda.framework.stream.trigger import TriggerLine
 REST_SLICE = 0.05
 """Longest sleep in one piece, in s: so soon a stop is noticed."""
 
+LAST_POINT = 0.2
+"""Longest wait in s, after a scan was ended, for what the devices have published of the point in hand."""
+
 
 class Measuring:
     """Measures the points of one scan, whose devices are armed.
@@ -80,6 +83,7 @@ class Measuring:
         self._presets = presets
         self._lasts = lasting(measuring, plan)
         self._entry = 0
+        self._published = False
         self._first = 0.0
         self._told_until = 0.0
         self._reached: dict[str, float] = {}
@@ -114,8 +118,13 @@ class Measuring:
         """The scan did not come to its own end, and the axes stand: nothing else is to be ended."""
 
     def collect_rest(self) -> int:
-        """The devices have left it: each point was published when it was measured; returns 0, for no more points."""
-        return 0
+        """The devices have left it: number of points, if one is whole of which it had not heard when it was ended.
+
+        With suspenders nobody knows whether that one is valid, so it does not count.
+        """
+        if self._steering.watched or not self._published or not self._points.there(self._entry, LAST_POINT):
+            return 0
+        return self._entry + 1
 
     def _measure(self, index: int) -> tuple[dict[str, Any], bool]:
         """Measure a point once; returns its values, and whether it is to be measured again."""
@@ -145,10 +154,12 @@ class Measuring:
             self._own.publish({**own, **told, **flags}, time=now, index=entry)
         else:
             self._own.publish({**own, **told}, time=now, index=entry)  # while the devices measure
+            self._published = True
             values = self._points.collect(entry, self._line, index)
             collected = time.monotonic()
         steering.control.in_hand = False
         self._entry += 1
+        self._published = False
         self._account(index, arrived - begun, collected - fired, steering.waited - waited, collected)
         self._presets.stop_point()
         return {**own, **values}, again

@@ -63,6 +63,7 @@ class Scan:
         units: of each channel by name, in the order of a table: axes (or elapsed time) first, then counters.
         points_done: how many points are measured.
         entry: of the stream, that of the latest point.
+        without: which pipelines of live analysis do not take part although they are there, and why.
         start_positions: where all axes of the beamline stood at the start.
         stream: the scan in the stream, where its data are; None until it has begun.
         took: seconds from its begin to its end; 0 until it has ended.
@@ -101,6 +102,7 @@ class Scan:
         self.units: dict[str, str] = {}
         self.points_done = 0
         self.entry = -1
+        self.without: list[str] = []
         self.start_positions: dict[str, float] = {}
         self.stream: StreamScan | None = None
         self.took = 0.0
@@ -325,7 +327,9 @@ class Scan:
             after_scan=[*(self._presets.if_owner_dies() if self._presets else ()), *self._hooks.described()],
         )
         self._check_stop()
+        before = len(description.attributes[words.REMARKS])
         description = with_results(self._beamline, description, self._waiting, self._check_stop)
+        self.without = list(description.attributes[words.REMARKS])[before:]
         self._check_stop()
         self.stream = open_numbered(self._beamline, policy, belonging.place, description, lease_seconds=LEASE)
         self.identifier, self.number, self.units = self._scan.identifier, self._scan.number, units

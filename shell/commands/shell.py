@@ -124,10 +124,10 @@ def work(
     from io import TextIOWrapper
 
     import tango.gevent
-    from rich.console import Console
 
     from ronda.framework.clients.work_session import WorkSession, work_session
     from ronda.shell.commands.connecting import connect, wait_until_settled
+    from ronda.shell.displays.console import WordConsole
     from ronda.shell.prompt.journal import Journal
     from ronda.shell.prompt.session import ShellSession
     from ronda.shell.prompt.user import user_name
@@ -138,7 +138,7 @@ def work(
         )  # in a pipe too, lines and errors come in the order in which they arose
     beamline = connect(running.status, tango.gevent.DeviceProxy)
     wait_until_settled(beamline, settle)
-    console, errors = Console(highlight=False), Console(stderr=True, highlight=False)
+    console, errors = WordConsole(highlight=False), WordConsole(stderr=True, highlight=False)
     chosen = work_session(beamline, session) if session else WorkSession()
     folder = Path(running.status.config)
     journal = Journal(beamline, chosen.name, user_name(), lambda text: errors.print(text, style="red", markup=False))

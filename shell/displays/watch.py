@@ -54,6 +54,7 @@ class Watch(Observer):
         self._shown: Scan | None = None
         self._back: MovesDisplay | None = None
         self._names: list[str] = []
+        self._without: list[str] = []
         self._not_named: list[Scan] = []
 
     def on_prepared(self, scan: Scan) -> None:
@@ -62,6 +63,10 @@ class Watch(Observer):
             self._print(f"scan {scan.number} runs beside: {scan.title}")
             return
         self._shown = scan
+        for why in scan.without:
+            if why not in self._without:
+                self._print(f"scan {scan.number}: {why}")
+        self._without = scan.without  # once, until it is otherwise
         digits = {axis.name: axis.digits for axis in scan.plan.axes} | {ELAPSED: 3}
         fields = [
             Field("time" if name == ELAPSED else name, unit, digits.get(name)) for name, unit in scan.units.items()

@@ -154,7 +154,7 @@ class Interpreter:
                 table = told(value)
                 if table:
                     self._show(table)
-                else:
+                elif not hasattr(type(value), "__info__"):  # else it has nothing to say
                     print(repr(value))
         else:
             self._execute(compile(tree, file, "exec"))

@@ -12,6 +12,7 @@ from ronda.framework.clients.counter import Counter
 from ronda.framework.scan.analysis.fits import Fit
 from ronda.framework.scan.analysis.history import History
 from ronda.framework.scan.analysis.results import Place, Results
+from ronda.shell.displays.numbers import ShownNumber, told
 from ronda.shell.verbs.plotting import Selection
 
 Which = Counter | str | None
@@ -69,7 +70,7 @@ class PeakCommands:
         counter = self._selection.counter(scan, counter)
         width = scan.fwhm(counter, axis)
         self._say(f"{scan.label}, {scan.signal(counter)}")
-        return width
+        return ShownNumber(width)
 
     def fit(self, shape: str = "gauss", counter: Which = None, axis: Over = None, background: str = "constant") -> Fit:
         """Fit the last scan by gauss, lorentz, pseudo_voigt or erf: fit(), fit("erf", diode, background="linear")."""
@@ -106,7 +107,7 @@ class PeakCommands:
         counter = self._selection.counter(scan, counter)
         place: Place = getattr(scan, what)(counter, axis)
         self._say(f"{scan.label}, {scan.signal(counter)}")
-        return place
+        return told(place)
 
     def _go(self, what: str, counter: Which, axis: Over) -> Place:
         if self._is_dry():
@@ -116,7 +117,7 @@ class PeakCommands:
         counter = self._selection.counter(scan, counter)
         place = scan.go(what, counter, axis)
         self._say(scan.went(what, place, counter, axis))
-        return place
+        return told(place, said=True)
 
     def _say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -102,6 +102,23 @@ def test_it_stops_when_told_and_goes_back(scans, recorder, beamline, place, orde
     assert back(beamline, "samx", 0.25)
 
 
+def test_a_point_that_was_whole_when_the_scan_was_stopped_counts(scans, recorder, beamline, place, monkeypatch):
+    collect = Points.collect
+
+    def stopped(points, index, *rest):
+        values = collect(points, index, *rest)
+        if index == 2:
+            raise ScanStopped("stopped by a test")
+        return values
+
+    monkeypatch.setattr(Points, "collect", stopped)
+    place(samx=0.1)
+    with pytest.raises(ScanStopped, match="stopped by a test"):
+        scans.ascan("samx", 0.1, 0.5, 9, 0.005, "i0", save=False)
+    assert len(recorder.points) == 2
+    assert scans.last.points_done == len(scans.last["i0"]) == len(scans.last["samx"]) == 3
+
+
 def climb(points):
     """Gives points one after the other, and keeps what it is told."""
     told = []

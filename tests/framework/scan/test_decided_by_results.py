@@ -74,3 +74,9 @@ def test_parameters_are_read_and_written_by_name(beamline):
         curve.sigma = before
     with pytest.raises(AttributeError, match="curve has no parameter sgma; it has shape"):
         curve.sgma = 1
+
+
+def test_the_command_names_a_detector_whose_counters_are_all_measured(scans, beamline):
+    assert scans.loopscan(1, 0.01, beamline["cam"], save=False).title == "loopscan(1, 0.01, cam)"
+    assert scans.loopscan(1, 0.01, "cam_image", save=False).title == "loopscan(1, 0.01, cam_image)"
+    assert scans.loopscan(1, 0.01, "cam_x", "cam_y", save=False).title == "loopscan(1, 0.01, cam_x, cam_y)"

@@ -34,3 +34,19 @@ def test_nobody_waits_for_results_when_what_was_measured_is_saved(file: SavedFil
     assert watch.name_files() is saved
     assert out.getvalue() == told
     assert asked == [False]
+
+
+def test_what_a_pipeline_does_not_compute_is_told_once() -> None:
+    out = io.StringIO()
+    watch = Watch(Console(file=out, width=200))
+
+    def scan(number: int, *without: str) -> Any:
+        plan = SimpleNamespace(axes=(), points=1, choice=None)
+        told = {"number": number, "title": "ct", "without": list(without), "plan": plan, "units": {"i0": ""}}
+        return SimpleNamespace(**told, subscans=(), stream=None)
+
+    away = "beam computes nothing: connecting"
+    for number, without in enumerate([(), (away,), (away,), (), (away,)]):
+        watch.on_prepared(scan(number, *without))
+    told = [line for line in out.getvalue().splitlines() if "computes nothing" in line]
+    assert told == [f"scan {number}: {away}" for number in (1, 4)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from rich.console import Console
@@ -9,6 +11,7 @@ from rich.console import Console
 from ronda.framework.errors import BadValue
 from ronda.framework.scan.analysis.contents import Contents
 from ronda.framework.scan.analysis.results import Results
+from ronda.shell.prompt.execution import told
 from ronda.shell.verbs.peaks import PeakCommands
 from ronda.shell.verbs.plotting import PlotCommands, Selection
 
@@ -100,6 +103,7 @@ def test_what_is_selected_counts_for_plots_and_peaks_of_scans_that_have_it(
     assert "i0 [count]" in output.getvalue()
     assert peaks.cen() == pytest.approx(0.75, abs=0.01)
     assert peaks.cen("diode") == pytest.approx(0.25, abs=0.01)
+    assert re.fullmatch(r"0\.2\d{1,5}", told(peaks.cen("diode")))  # as the prompt shows it
 
     commands.plotselect(None)
     assert peaks.cen() == pytest.approx(0.25, abs=0.01)
