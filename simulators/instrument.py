@@ -29,6 +29,14 @@ class Instrument(ABC):
     def connect_outputs(self) -> None:  # noqa: B027 - most instruments have none
         """Drive the trigger and encoder lines that others listen to; called when all instruments are there."""
 
+    def listen(self, address: str, port: int) -> int | None:  # noqa: ARG002 - most take lines
+        """Listen by itself, in another way than for lines; returns the port, None if it takes lines.
+
+        Raises:
+            OSError: the port cannot be had.
+        """
+        return None
+
     @abstractmethod
     def answer(self, line: str) -> str | bytes | None:
         """The reply to one line, both without line end; bytes go out as they are; None if the protocol gives none."""

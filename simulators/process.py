@@ -95,7 +95,9 @@ async def start(file: SimulatorsFile, clock: Clock | None = None) -> Simulation:
             server = LineServer(instrument.answer, loop, instrument.framing, instrument.afterwards)
             simulation.instruments[name] = instrument
             simulation.servers[name] = server
-            simulation.ports[name] = await _listen(server, f"simulator {name}", file.address, entry.get("port"))
+            simulation.ports[name] = await _listen(
+                server, f"simulator {name}", file.address, entry.get("port"), instrument
+            )
         _wire(simulation)
         if file.control_port is not None:
             control = Control(simulation.world, simulation.instruments, simulation.servers)
@@ -156,8 +158,11 @@ def _wire(simulation: Simulation) -> None:
     Raises:
         StartFailed: an input is wired to an output that nothing has.
     """
-    for instrument in simulation.instruments.values():
-        instrument.connect_outputs()
+    for name, instrument in simulation.instruments.items():
+        try:
+            instrument.connect_outputs()
+        except ValueError as error:
+            raise StartFailed(f"simulator {name}: {error}") from error
     for output, line in simulation.world.lines.items():
         if not line.driven:
             raise StartFailed(
@@ -172,11 +177,12 @@ def _wire(simulation: Simulation) -> None:
             )
 
 
-async def _listen(server: LineServer, who: str, address: str, port: Any) -> int:
+async def _listen(server: LineServer, who: str, address: str, port: Any, instrument: Instrument | None = None) -> int:
     if not isinstance(port, int) or not 0 <= port < 65536:
         raise StartFailed(f"{who}: port should be a number from 0 to 65535, not {port!r}")
     try:
-        return await server.listen(address, port)
+        own = None if instrument is None else instrument.listen(address, port)
+        return await server.listen(address, port) if own is None else own
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise StartFailed(

@@ -89,6 +89,7 @@ class _Saved:
         self.name = entry.name
         self._datasets: dict[str, h5py.Dataset] = {}
         self._times: dict[str, Any] = {}
+        self._pulses: dict[str, Any] = {}
         devices = []
         number = int(entry["scan_number"][()])
         for name in sorted(entry.file, key=lambda one: one != entry.name.strip("/")):
@@ -105,6 +106,7 @@ class _Saved:
         measured = group["measurement"]
         epoch = np.asarray(measured["epoch"][()]) if "epoch" in measured else np.zeros(0)
         in_step: list[Channel] = []
+        by_pulse: dict[str, list[Channel]] = {}
         found: list[Device] = []
         for name, dataset in measured.items():
             if name == "epoch" or not isinstance(dataset, h5py.Dataset) or not dataset.ndim:
@@ -115,12 +117,20 @@ class _Saved:
             unit = str(dataset.attrs.get("units", ""))
             channel = Channel(name, dataset.dtype.str, shape, unit, "reference" if storage == "reference" else "inline")
             self._datasets[name] = dataset
-            if len(dataset) == len(epoch):
+            pulses = _pulses_of(group, name)
+            if pulses is not None:
+                by_pulse.setdefault(str(pulses.attrs["target"]), []).append(channel)
+            elif len(dataset) == len(epoch):
                 in_step.append(channel)
             else:
                 own = f"{group.name.strip('/')}.{name}".replace("/", "_")
                 found.append(Device(_name(own), [channel], {SUBSCAN: subscan}))
                 self._times[_name(own)] = np.full(len(dataset), np.nan)
+        for target, channels in by_pulse.items():
+            own = _name(target.strip("/").replace("/", "_"))
+            first = group[f"instrument/{channels[0].name}"]
+            self._times[own], self._pulses[own] = first["epoch"][()], first["pulse_id"][()]
+            found.append(Device(own, channels, {SUBSCAN: subscan}))
         if in_step:
             self._times[_name(group.name.strip("/"))] = epoch
             found.insert(0, Device(_name(group.name.strip("/")), in_step, {EACH_POINT: True, SUBSCAN: subscan}))
@@ -146,7 +156,8 @@ class _Saved:
                     continue
                 stop = stop if gap is None else min(stop, gap[0])
                 data = {one.name: self._datasets[one.name][first:stop] for one in channels}
-                yield Block(device, first, stop - first, data, self._times[device][first:stop])
+                times, pulses = self._times[device][first:stop], self._pulses.get(device)
+                yield Block(device, first, stop - first, data, times, None if pulses is None else pulses[first:stop])
                 done[device] = stop
 
     def _missing(self, channels: Sequence[Channel]) -> list[tuple[int, int]]:
@@ -219,6 +230,13 @@ class _Results:
         self._epochs[found.device][found.first : stop] = found.times
         if found.device == self._name:
             self.points = stop
+
+
+def _pulses_of(entry: h5py.Group, channel: str) -> h5py.Dataset | None:
+    """Pulse id of each entry of a channel; None if it has none."""
+    group = entry.get(f"instrument/{channel}")
+    found = group.get("pulse_id") if isinstance(group, h5py.Group) and "epoch" in group else None
+    return found if isinstance(found, h5py.Dataset) and found.ndim == 1 else None
 
 
 def _name(text: str) -> str:

@@ -12,7 +12,7 @@ from ronda.framework.clients.attenuator import Attenuator
 from ronda.framework.clients.axis import Axis
 from ronda.framework.clients.counter import Counter
 from ronda.framework.clients.data_logger import DataLogger
-from ronda.framework.clients.detector import Camera, Detector, Digitiser, Mca
+from ronda.framework.clients.detector import BeamSynchronous, Camera, Detector, Digitiser, Mca
 from ronda.framework.clients.device import Device
 from ronda.framework.clients.foreign_axis import ForeignAxis
 from ronda.framework.clients.loop import Loop, undrawn
@@ -41,7 +41,12 @@ LOOPS = ("Loop", "SoftLoop")
 ACTIVE_GROUP = "active_measurement_group"
 """Property of the object `ronda-BEAMLINE` in the Tango database: which measurement group was made the active one."""
 
-DETECTORS: Mapping[str, type[Detector]] = {"Camera": Camera, "Mca": Mca, "Digitiser": Digitiser}
+DETECTORS: Mapping[str, type[Detector]] = {
+    "Camera": Camera,
+    "Mca": Mca,
+    "Digitiser": Digitiser,
+    "BeamSynchronous": BeamSynchronous,
+}
 """Tango classes of detectors with frames, spectra or samples."""
 
 

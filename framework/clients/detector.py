@@ -16,6 +16,7 @@ from ronda.framework.clients.remote import Remote
 from ronda.framework.clients.settings import Changes, DeviceSettings
 from ronda.framework.errors import BadValue
 from ronda.framework.tango.names import (
+    BeamSynchronousAttribute,
     CameraAttribute,
     DigitiserAttribute,
     McaAttribute,
@@ -33,6 +34,9 @@ BEAM = {"x": "pixel", "y": "pixel", "fwhm_x": "pixel", "fwhm_y": "pixel", "inten
 
 SAMPLE_NUMBERS = {"first": "", "count": ""}
 """What a digitiser tells of a point beside the means of its channels, with units."""
+
+PULSE_NUMBERS = {"count": "", "missing": "", "doubled": "", "first": "", "last": ""}
+"""What a beam-synchronous source tells of the pulses of a point, with units."""
 
 TIMES = {"real_time": "s", "live_time": "s", "dead_time": "%", "icr": "1/s", "ocr": "1/s"}
 """What a spectrum analyser tells beside its spectrum, with units."""
@@ -276,3 +280,72 @@ class Digitiser(Detector):
         """How it samples; the shell shows it when the object is typed."""
         recorded = "scans save all samples" if self.record else "scans save means only"
         return f"{self.name} is {self.state}: {self.status}\n{self.sample_rate:g} samples/s of each channel; {recorded}"
+
+
+class BeamSynchronous(Detector):
+    """A source that sends by itself, pulse by pulse: `pcam.add_roi("spot", 100, 80, 50, 40)`, `pcam.pulse_id`."""
+
+    _channels: Mapping[str, Any] = MappingProxyType({})
+
+    def counters_by(self, keys: Mapping[str, Any]) -> list[Counter]:
+        """Means of its numbers over the pulses of a point, then how many and which these are."""
+        self._channels = keys.get("channels", self._channels) or {}
+        units = {name: str(one.get("unit", "")) for name, one in self._channels.items()}
+        return self._numbers(units | dict.fromkeys(keys.get("rois") or {}, "") | PULSE_NUMBERS, frozenset())
+
+    def add_roi(self, name: str, x: int, y: int, width: int, height: int) -> None:
+        """Add a region of interest, in pixels of the frame, or move the one of this name; it lasts.
+
+        Args:
+            name: its counter is `<source>_<name>`, the sum of its pixels.
+            x, y: first column and row.
+            width, height: number of columns and rows.
+        """
+        self._add_roi(name, {"x": x, "y": y, "width": width, "height": height})
+
+    @property
+    def pulse_id(self) -> int:
+        """Pulse id of the latest message."""
+        return int(self.read(BeamSynchronousAttribute.PULSE_ID))
+
+    @property
+    def rate(self) -> float:
+        """Messages in a second, of late."""
+        return float(self.read(BeamSynchronousAttribute.RATE))
+
+    @property
+    def lag(self) -> float:
+        """Seconds from a pulse, as it is stamped, until its message is here."""
+        return float(self.read(BeamSynchronousAttribute.LAG))
+
+    @property
+    def pulse_counts(self) -> dict[str, int]:
+        """Messages since the latest scan began: `received`, `missing`, `doubled`, `swapped` and `late` ones."""
+        counts = map(int, self.read(BeamSynchronousAttribute.PULSE_COUNTS))
+        return dict(zip(("received", "missing", "doubled", "swapped", "late"), counts, strict=True))
+
+    @property
+    def record(self) -> bool:
+        """Whether scans save each pulse of their points."""
+        return bool(self.read(BeamSynchronousAttribute.RECORD))
+
+    @record.setter
+    def record(self, recorded: bool) -> None:
+        self.write(BeamSynchronousAttribute.RECORD, bool(recorded))
+
+    def image(self) -> npt.NDArray[np.uint32]:
+        """The frame of the latest pulse, shape (rows, columns)."""
+        found: npt.NDArray[np.uint32] | None = self.read(CameraAttribute.IMAGE)
+        return np.empty((0, 0), np.uint32) if found is None else found
+
+    def __info__(self) -> str:
+        """What comes; the shell shows it when the object is typed."""
+        recorded = "scans save each pulse of their points" if self.record else "scans save means only"
+        counts = ", ".join(f"{count} {what}" for what, count in self.pulse_counts.items())
+        return "\n".join(
+            [
+                f"{self.name} is {self.state}: {self.status}",
+                f"{self.rate:.4g} pulses/s, {1000 * self.lag:.0f} ms after they came; {recorded}",
+                f"since the latest scan began: {counts}",
+            ]
+        )

@@ -295,8 +295,8 @@ def _instrument(entry: str, description: Description) -> GroupNode:
 def _fields(entry: str, description: Description, channel: Channel) -> dict[str, Node]:
     """What its device told about a channel: values, axes that a polynomial gives, and other channels of the scan.
 
-    Each is a mapping with `value`, or `polynomial` (coefficients, lowest power first) and `length`, or `channel`; and
-    `unit`.
+    Each is a mapping with `value`, or `polynomial` (coefficients, lowest power first) and `length`, or `channel`, or
+    `times` for those of its device; and `unit`.
     """
     told = channel.attributes.get(words.FIELDS)
     found: dict[str, Node] = {}
@@ -305,6 +305,8 @@ def _fields(entry: str, description: Description, channel: Channel) -> dict[str,
         if "channel" in field:
             with contextlib.suppress(BadValue):  # it is not measured in this scan
                 found[name] = LinkNode(channel_path(entry, *description.channel(str(field["channel"]))))
+        elif "times" in field:
+            found[name] = LinkNode(times_path(entry, description.channel(channel.name)[0]))
         elif "polynomial" in field:
             places = np.arange(int(field["length"]), dtype="<f8")
             found[name] = ValueNode(np.polynomial.polynomial.polyval(places, field["polynomial"]), attributes)

@@ -287,6 +287,16 @@ class DigitiserAttribute(StrEnum):
     LOST_SAMPLES = "LostSamples"
 
 
+class BeamSynchronousAttribute(StrEnum):
+    """Attributes of a beam-synchronous source, beside those of each detector, `Image` and those of regions."""
+
+    PULSE_ID = "PulseId"
+    RATE = "Rate"
+    LAG = "Lag"
+    RECORD = "Record"
+    PULSE_COUNTS = "PulseCounts"
+
+
 class AcquisitionAttribute(StrEnum):
     """Attributes of each device that takes part in scans."""
 

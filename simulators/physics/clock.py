@@ -17,7 +17,8 @@ class Clock:
     def __init__(self, speed: float = 1.0, source: Callable[[], float] = time.monotonic) -> None:
         self._source = source
         self._speed = speed
-        self._real_start = source()
+        self._real_start = self._made = source()
+        self._epoch_ns = time.time_ns()
         self._start = 0.0
 
     def now(self) -> float:
@@ -27,6 +28,10 @@ class Clock:
     def real(self, time: float) -> float:
         """The moment of real time, in s of the source, at which it is this simulated time; as the speed is now."""
         return self._real_start + (time - self._start) / self._speed
+
+    def epoch_ns(self, at: float) -> int:
+        """The same moment as nanoseconds since 1970, by the machine's clock as it was when this was made."""
+        return self._epoch_ns + round((self.real(at) - self._made) * 1e9)
 
     @property
     def speed(self) -> float:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from ronda.simulators.physics.beam import Beam
     from ronda.simulators.physics.encoder_line import EncoderLine
+    from ronda.simulators.physics.pulses import PulseTrain
     from ronda.simulators.physics.trigger_line import TriggerLine
 
 
@@ -37,6 +38,8 @@ class World:
         """Trigger lines by the output that drives them, such as `motion:1`."""
         self.encoder_lines: dict[str, EncoderLine] = {}
         """Lines from encoders to inputs elsewhere, by the axis that has the encoder, such as `motion:1`."""
+        self.pulses: dict[str, PulseTrain] = {}
+        """Pulses of a machine by the name of its timing system."""
         self.piezo = Signal()
         """Voltage at the piezo of the monochromator's second crystal."""
 

@@ -1,0 +1,1 @@
+"""The beam-synchronous source's way out, apart from its physics."""
