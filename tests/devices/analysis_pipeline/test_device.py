@@ -97,6 +97,7 @@ def test_a_stage_that_is_not_there_is_told_by_the_state(pipeline, rig):
 
 
 def test_a_cluster_that_is_away_is_told_by_the_state_and_scans_may_begin(pipeline, rig):
+    pytest.importorskip("distributed")
     alone = rig.proxy("alone")
     wait_until(lambda: alone.state() == tango.DevState.ALARM, "it is told")
     assert alone.status().startswith(f"alone: cannot compute: the Dask scheduler at {ABSENT} does not answer (")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import numpy as np
 import pytest
 
 from ronda.framework.analysis.aligning import RAISED, SKIPPED
+from ronda.framework.analysis.live.cluster import Cluster
+from ronda.framework.analysis.live.options import DaskPlace
 from ronda.framework.analysis.pipeline import Pipeline, Step
 from ronda.framework.stream import Description, State, Stream
 from tests.framework.analysis import test_runner as offline
@@ -160,6 +163,16 @@ def test_points_of_a_scheduler_that_stays_away_are_marked_and_the_scan_is_not_he
         assert list(results(scan, "away_status")) == [RAISED] * 40
         told = results(scan, "away_event")[0].decode()
         assert told.startswith(f"the Dask scheduler at {absent.address} does not answer (")
+
+
+def test_a_server_without_dask_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    alone = Cluster("alone", DaskPlace("tcp://127.0.0.1:9"), 1.0)
+    alone.start()
+    try:
+        wait_until(lambda: alone.problem == "Dask is not installed here; install ronda[dask]")
+    finally:
+        alone.close()
 
 
 def test_what_the_workers_cannot_import_is_told(
