@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import NamedTuple
 
@@ -15,9 +16,6 @@ MOST_HELD = 32
 
 REMEMBERED = 4096
 """Pulse ids of which a second message is known as such."""
-
-RESTART = 100_000
-"""So many messages back, pulses are counted anew: the timing system was set."""
 
 
 class Released(NamedTuple):
@@ -39,6 +37,8 @@ class Released(NamedTuple):
 class Ordering:
     """Puts messages into order.
 
+    Ids that fall while times rise are those of a timing system that was set: they are counted from there.
+
     Args:
         step: by how much the pulse id rises from one to the next.
 
@@ -54,6 +54,7 @@ class Ordering:
         self.received = self.missing = self.doubled = self.swapped = self.late = 0
         self._step = step
         self._last: int | None = None
+        self._time = -math.inf
         self._highest = -1
         self._held: dict[int, tuple[Message, float]] = {}
         self._known: set[int] = set()
@@ -64,12 +65,14 @@ class Ordering:
         pulse = message.pulse
         self.received += 1
         found: list[Released] = []
+        if self._last is not None and pulse <= self._last and message.time > self._time:
+            found = self._release(now, everything=True)  # the timing system counts anew
+            self._last, self._highest = None, -1
+            self._known.clear()
+            self._order.clear()
         if pulse in self._known or pulse in self._held:
             self.doubled += 1
             return [Released(message, doubled=True)]
-        if self._last is not None and pulse < self._last - RESTART * self._step:
-            found = self._release(now, everything=True)
-            self._last, self._highest = None, -1
         if self._last is not None and pulse < self._last:
             self.late += 1
             self.missing = max(self.missing - 1, 0)
@@ -95,7 +98,7 @@ class Ordering:
             del self._held[pulse]
             missing = 0 if self._last is None else max((pulse - self._last) // self._step - 1, 0)
             self.missing += missing
-            self._last = pulse
+            self._last, self._time = pulse, message.time
             self._remember(pulse)
             found.append(Released(message, missing))
         return found

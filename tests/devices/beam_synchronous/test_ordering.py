@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ronda.devices.beam_synchronous.contract import Message
-from ronda.devices.beam_synchronous.ordering import HOLD, MOST_HELD, RESTART, Ordering
+from ronda.devices.beam_synchronous.ordering import HOLD, MOST_HELD, Ordering
 from ronda.devices.beam_synchronous.window import Window
 
 FIRST = 20_000_000_000
@@ -50,10 +50,12 @@ def test_pulses_that_changed_places_are_put_back() -> None:
 
 
 def test_the_timing_system_may_count_anew() -> None:
-    made, found = fed([FIRST, FIRST + 1, 5, 6])
-    assert FIRST + 1 - 5 > RESTART
-    assert [one.message.pulse for one in found] == [FIRST, FIRST + 1, 5, 6]
-    assert (made.late, made.missing) == (0, 0)
+    made, found = Ordering(1), []
+    for place, pulse in enumerate([FIRST, FIRST + 1, FIRST + 2, FIRST - 5, FIRST - 4, FIRST, FIRST + 1]):
+        found += made.add(Message(pulse, 100.0 + 0.01 * place, {}), place)
+    found += made.due(100.0)
+    assert [one.message.pulse - FIRST for one in found] == [0, 1, 2, -5, -4, 0, 1]
+    assert (made.late, made.doubled, made.missing) == (0, 0, 3)
 
 
 @given(
