@@ -148,7 +148,7 @@ class BeamSynchronousDevice(RegionDetectorDevice):
     def stopped(self) -> None:
         """What came until now is the result."""
         if self._window is not None:
-            self._require_flow().close(self._window)
+            self._require_flow().abandon(self._window)
             self._take(self.evaluate(self._window, None))
 
     def evaluate(self, raw: Any, wanted: frozenset[str] | None) -> Measurement:  # noqa: ARG002 - all is cheap
@@ -201,7 +201,7 @@ class BeamSynchronousDevice(RegionDetectorDevice):
         flow = self._require_flow()
         window = flow.open(index, order.exposure)
         if not flow.wait(window, self._broken_off.is_set):
-            flow.close(window)
+            flow.abandon(window)
             return {}
         self._measurement, self._when = self.evaluate(window, None), time.time()
         numbers = self._measurement.numbers

@@ -107,6 +107,12 @@ class Flow:
             window.complete = True
             self._changed.notify_all()
 
+    def abandon(self, window: Window) -> None:
+        """It was broken off: what is stamped from now on does not belong to it."""
+        with self._changed:
+            window.end = min(window.end, time.time() + self.parameters.clock_offset)
+        self.close(window)
+
     def wait(self, window: Window, given_up: Callable[[], bool]) -> bool:
         """Wait until all pulses of a point are here, or cannot come any more; whether nobody has given it up.
 
@@ -190,13 +196,14 @@ class Flow:
     def _keep(self, window: Window, message: Message, *, late: bool) -> None:
         """A pulse of a point: into its sums as long as they are not told, and into the file."""
         values = self._evaluated(message)
-        with self._recording:
-            if self._recorder is not None and window.index >= 0:
-                self._recorder.take(message, values, window.index, late=late)
         with self._changed:
-            if not window.complete:
+            told = window.complete
+            if not told:
                 window.add(message.pulse, values)
                 window.missing -= bool(late and window.missing)
+        with self._recording:
+            if self._recorder is not None and window.index >= 0:
+                self._recorder.take(message, values, window.index, late=late or told)
 
     def _evaluated(self, message: Message) -> Mapping[str, float]:
         """The numbers of a message, and those of its regions."""

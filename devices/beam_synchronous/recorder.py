@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 PULSES, FRAME, PULSE_ID, POINT, STATUS = "pulses", "frame", "pulse_id", "pulse_point", "pulse_status"
 
 GOOD, LATE, NO_FRAME = 0, 1, 2
-"""What became of a message: it is in order; it came so late that its place was past; its frame is not there."""
+"""What became of a message: it is in order; it came so late that its place was past, or its point was told; its frame
+is not there."""
 
 
 def source_name(label: str) -> str:
@@ -60,7 +61,10 @@ def source(label: str, parameters: BeamSynchronousParameters, known: Capabilitie
                 "attributes": {"fields": of_pulse, "description": f"{told}, of each pulse"},
             }
         )
-    status = f"{GOOD}: in order, {LATE}: came late, its row stands behind later pulses, {NO_FRAME}: without a frame"
+    status = (
+        f"{GOOD}: in order, {LATE}: came late, behind later pulses or when its point was told, "
+        f"{NO_FRAME}: without a frame"
+    )
     numbers = {
         PULSE_ID: ("<u8", "id of the pulse, of the machine's timing system"),
         POINT: ("<i8", "index of the point in whose time the pulse came"),
@@ -103,7 +107,7 @@ class PulseRecorder:
         Args:
             values: its numbers by own name, those of regions among them.
             point: index of its point.
-            late: whether later pulses were published before.
+            late: whether later pulses were published before, or the point was told without it.
 
         Raises:
             HeldBack: those who save it do not keep up.
