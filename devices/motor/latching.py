@@ -38,6 +38,19 @@ STATE_PERIOD = 1.0
 
 T = TypeVar("T")
 
+
+def before_first(lead: float, spacing: float) -> npt.NDArray[np.float64]:
+    """How long before the first point a controller that keeps no time gives each trigger that sets the clocks, in s.
+
+    Args:
+        lead: seconds before the first point in which all of them come.
+        spacing: by how much they are further apart than they need be, in s, part of the lead.
+    """
+    parts, further = np.array(BEFORE), spacing * np.arange(len(BEFORE), 0, -1)
+    found: npt.NDArray[np.float64] = parts * (lead - further[0]) + further
+    return found
+
+
 LEAVE_LIMIT = 2.5
 """Seconds within which the last triggers are in the stream; Tango clients give up after 3."""
 
@@ -115,7 +128,9 @@ class LatchRecorder:
             self._line, self._first = line, 0
             keeps_time = self._ask(lambda driver: driver.keeps_time)
             self._origin = 0.0 if keeps_time else time.monotonic()
-        for pause in PAUSES if clocks and keeps_time else ():
+        if not keeps_time:  # they come while it sweeps
+            return
+        for pause in PAUSES if clocks else ():
             time.sleep(pause + spacing)
             self._ask(lambda driver: driver.pulse(self._channel))
         time.sleep(spacing)

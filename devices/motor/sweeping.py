@@ -72,7 +72,7 @@ class SweepingAxis(AxisDevice):
                 "velocity": found.velocity,
                 "duration": move_time(way, found.velocity, self._rates.acceleration_time),
                 "run_up": before / found.velocity + self._rates.acceleration_time / 2,
-                "triggers": self._gives_triggers(found.npoints + 1),
+                "triggers": self.gives_triggers(found.npoints + 1),
                 "clock": self._motion.keeps_time(),
                 "jitter": self._motion.trigger_jitter(),
                 "widths": self._motion.offers("trigger_width"),
@@ -111,11 +111,9 @@ class SweepingAxis(AxisDevice):
         channel = self.parameters.channel
 
         def compare(driver: MotorController) -> None:
-            import numpy as np  # loaded by the first who needs it
+            from ronda.devices.motor.latching import before_first
 
-            from ronda.devices.motor.latching import BEFORE
-
-            lead = np.array(BEFORE) * self._scale.steps(found.lead) * math.copysign(1.0, step)
+            lead = before_first(found.lead / found.velocity, line.spacing) * step / line.time
             places = [] if driver.keeps_time else (start - lead).tolist()
             driver.compare(channel, start, step, found.npoints + 1, period=line.time, clocks=places)
 
@@ -178,7 +176,7 @@ class SweepingAxis(AxisDevice):
             acceleration_time=self._rates.acceleration_time,
             velocities=self._rates.velocities,
             backlash=self.parameters.backlash,
-            lead_time=self._lead_time(abs(line.step) / line.time) if line.time > 0 else 0.0,
+            lead_time=self._lead_time(abs(line.step) / line.time, line.spacing) if line.time > 0 else 0.0,
             unit=scale.unit,
         )
         if self._motion.whole_steps() and scale.steps(abs(found.step)) < 1.0:
@@ -188,22 +186,23 @@ class SweepingAxis(AxisDevice):
             )
         low, high = scale.limits()
         if not (low <= min(found.begins, found.rests) and max(found.begins, found.rests) <= high):
+            lead = f", and {found.lead:g} {scale.unit} for triggers that set the clocks," if found.lead else ""
             raise OutOfRange(
                 f"{self.label}: cannot sweep from {found.start:g} to {found.end:g} {scale.unit}: with {found.run_up:g} "
-                f"{scale.unit} to run up and to brake it moves from {found.begins:g} to {found.rests:g} {scale.unit}, "
-                f"outside limits [{low}, {high}] {scale.unit}"
+                f"{scale.unit} to run up and to brake{lead} it moves from {found.begins:g} to {found.rests:g} "
+                f"{scale.unit}, outside limits [{low}, {high}] {scale.unit}"
             )
         return found
 
-    def _lead_time(self, velocity: float) -> float:
-        """For triggers that set the clocks, in s; the velocity in units/s."""
+    def _lead_time(self, velocity: float, spacing: float) -> float:
+        """For triggers that set the clocks, so many s further apart, in s; the velocity in units/s."""
         if self._motion.keeps_time() or not self._motion.offers("compare") or not velocity > 0:
             return 0.0
-        return max(LEAD, LEAD_STEPS / self._scale.steps(velocity))
+        return max(LEAD, LEAD_STEPS / self._scale.steps(velocity)) + CLOCKS * spacing
 
-    def _gives_triggers(self, count: int) -> bool:
-        """Whether its controller gives so many triggers at positions in a line, and those that set the clocks."""
-        if not self._motion.offers("compare"):
+    def gives_triggers(self, count: int, hook: str = "compare") -> bool:
+        """Whether its controller gives so many triggers in a line, by this hook, and those that set the clocks."""
+        if not self._motion.offers(hook):
             return False
         clocks = 0 if self._motion.keeps_time() else CLOCKS
         return count + clocks <= self._motion.most_triggers(self.parameters.channel)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ronda.devices.device import command
 from ronda.devices.motor.controller import ControllerDevice
-from ronda.devices.motor.sweeping import LEAD
+from ronda.devices.motor.sweeping import CLOCKS, LEAD
 from ronda.devices.motor.trajectory_axis import Abilities, TrajectoryAxis
 from ronda.framework.errors import BadValue, NotAllowed, OutOfRange
 from ronda.framework.scan.sweep import WIDTH, seconds_of
@@ -50,7 +50,7 @@ class TrajectoryController(ControllerDevice):
     @command(
         MotorControllerCommand.CHECK_TRAJECTORY,
         dtype_in=str,
-        doc_in=WAY,
+        doc_in=f"{WAY}; also npoints, how many points are to be bounded by triggers, and spacing",
         dtype_out=str,
         doc_out="JSON: begins, rests, low, high (user positions by axis), duration and run_up in s; triggers, "
         "clock, jitter and widths as CheckSweep says",
@@ -58,6 +58,9 @@ class TrajectoryController(ControllerDevice):
     def check_trajectory(self, text: str) -> str:
         """How axes would follow a trajectory, from rest to rest; an error says why they cannot. Nothing moves."""
         planned = self._planned(text)
+        count = planned.told.get("npoints", 0)
+        if not isinstance(count, int):
+            raise BadValue(f"{self.label}: npoints should be a whole number, not {count!r}")
         names = planned.way.axes
         low, high = planned.way.reach()
         places = {
@@ -70,7 +73,7 @@ class TrajectoryController(ControllerDevice):
         told = {
             "duration": planned.way.duration,
             "run_up": planned.first,
-            "triggers": self._motion.offers("compare_times"),
+            "triggers": all(axis.gives_triggers(count + 1, "compare_times") for axis in planned.axes),
             "clock": self._motion.keeps_time(),
             "jitter": self._motion.trigger_jitter(),
             "widths": self._motion.offers("trigger_width"),
@@ -156,7 +159,8 @@ class TrajectoryController(ControllerDevice):
         _check_fast(self.label, way, able)
         whole, first = way.with_run_up(np.array([one.acceleration for one in able]))
         if not self._motion.keeps_time():  # triggers that set the clocks come while it stands and runs up
-            whole, first = whole.later(LEAD), first + LEAD
+            lead = LEAD + CLOCKS * seconds_of(self.label, told)
+            whole, first = whole.later(lead), first + lead
         _check_limits(self.label, whole, able)
         return Planned(axes, whole, first, told)
 

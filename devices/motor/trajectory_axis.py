@@ -91,9 +91,9 @@ class TrajectoryAxis(SweepingAxis):
         channel = self.parameters.channel
 
         def compare(driver: MotorController) -> None:
-            from ronda.devices.motor.latching import BEFORE
+            from ronda.devices.motor.latching import before_first
 
-            times = [] if driver.keeps_time else [first * (1 - part) for part in BEFORE]
+            times = [] if driver.keeps_time else (first - before_first(first, spacing)).tolist()
             driver.compare_times(channel, first, period, count, emits=emits, clocks=times)
 
         self._recorder_of(scan).arm(line, compare, clocks=clocks, spacing=spacing, width=width)

@@ -52,7 +52,7 @@ class Along(Continuous):
     def how(self, number: int) -> Swept:
         """How a pass is made."""
         line = self.lines[number]
-        told = self._told[line.step > 0] = check_trajectory(self._controller, self._way(number))
+        told = self._told[line.step > 0] = check_trajectory(self._controller, self._way(number), line)
         return swept_of(told, line)
 
     def begins(self, number: int) -> list[tuple[Axis, float]]:
@@ -71,7 +71,9 @@ class Along(Continuous):
         """Begin a pass."""
         for axis in self.real:
             axis.begins(axis, None)
-        self._controller.command(MotorControllerCommand.START_TRAJECTORY, self._way(number).to_json())
+        self._controller.command(
+            MotorControllerCommand.START_TRAJECTORY, self._way(number).to_json(spacing=self.lines[number].spacing)
+        )
 
     def velocity(self, number: int, axis: Axis, elapsed: float) -> float:
         """Of an axis so many s after the first point of a pass began, in its unit/s."""
@@ -139,13 +141,19 @@ class Along(Continuous):
         return self.controller
 
 
-def check_trajectory(controller: Remote, way: Trajectory) -> dict[str, Any]:
+def check_trajectory(controller: Remote, way: Trajectory, line: Line) -> dict[str, Any]:
     """How a controller would let its axes follow a trajectory, as `CheckTrajectory` says.
+
+    Args:
+        controller: of the axes.
+        way: of them.
+        line: how many points it has, and how far apart triggers are.
 
     Raises:
         OutOfRange, NotAllowed: it cannot.
     """
-    told: dict[str, Any] = json.loads(controller.command(MotorControllerCommand.CHECK_TRAJECTORY, way.to_json()))
+    text = way.to_json(npoints=line.npoints, spacing=line.spacing)
+    told: dict[str, Any] = json.loads(controller.command(MotorControllerCommand.CHECK_TRAJECTORY, text))
     return told
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ronda.framework.nexus import words
 from ronda.framework.scan.chain import every, subscan
 from ronda.framework.scan.fields import Fields
 from ronda.framework.scan.latched_positions import latchers
+from ronda.framework.scan.latches import TRIGGER_SPACING
 from ronda.framework.scan.sources import Source
 from ronda.framework.scan.sweep import LONGEST_SPACING, Line
 from ronda.framework.scan.trigger_match import JITTER
@@ -262,6 +263,71 @@ def _gives_none(axis: Axis) -> str:
     return f"the controller of {axis.name} gives no triggers at positions, or not so many in a line"
 
 
+@dataclass(frozen=True)
+class Room:
+    """Lines that leave room for what devices need between the triggers that set the clocks.
+
+    Attributes:
+        lines: with their spacing.
+        swept: how the first of them is swept.
+        without: why frames cannot be started by triggers, as there is no room; empty if they can.
+    """
+
+    lines: list[Line]
+    swept: Swept
+    without: str = ""
+
+    @classmethod
+    def find(
+        cls,
+        beamline: Beamline,
+        axis: Axis,
+        lines: Sequence[Line],
+        swept: Swept,
+        measuring: Sequence[Source],
+        check: Callable[[Line], Swept],
+    ) -> Room:
+        """Leave room where a controller gives these triggers on its way, and cannot wait for a detector's frames.
+
+        Args:
+            beamline: whose wiring counts.
+            axis: which sweeps.
+            lines: over which.
+            swept: how the first of them is swept without more room.
+            measuring: the devices.
+            check: how a line is swept; an error says why it cannot.
+        """
+        time = lines[0].time
+        frames = [
+            source
+            for source in gated(measuring)
+            if _input(beamline, source) == "trigger" and is_wired(beamline, axis, source)
+        ]
+        if swept.clock or not frames or time > LONGEST_SPACING:
+            return cls(list(lines), swept)
+        try:
+            needed = {source.name: _spacing(source, time) for source in frames}
+        except OutOfRange as error:
+            return cls(list(lines), swept, str(error))
+        slowest = max(needed, key=lambda name: needed[name])
+        spacing = needed[slowest]
+        whose = f"the triggers of {axis.name} that set the clocks must be {spacing:g} s apart for frames of {slowest}"
+        if spacing > LONGEST_SPACING:
+            return cls(list(lines), swept, f"{whose}, and they are {LONGEST_SPACING:g} s apart at most")
+        spaced = [replace(line, spacing=spacing) for line in lines]
+        try:
+            found = [check(line) for line in dict.fromkeys(spaced)]
+        except OutOfRange as error:
+            return cls(list(lines), swept, f"{whose}, and there is no room for it: {error}")
+        return cls(spaced, found[0])
+
+
+def _spacing(source: Source, time: float) -> float:
+    """How long a device takes no further trigger after each, with points of so many s, in s."""
+    device = source.described(time, triggered=True)[0]
+    return float(device.attributes.get(TRIGGER_SPACING, 0.0))
+
+
 def choose_triggers(
     beamline: Beamline,
     who: str,
@@ -273,6 +339,7 @@ def choose_triggers(
     *,
     at_rest: bool = False,
     moving: Sequence[Axis] = (),
+    without: str = "",
 ) -> tuple[str, str]:
     """Hardware triggers if every device can, else software triggers.
 
@@ -285,6 +352,7 @@ def choose_triggers(
         wish: HARDWARE or SOFTWARE if the user wants it so; empty for the best.
         time: of each point, in s.
         at_rest: whether there are points at rest as well, which software triggers.
+        without: why triggers cannot start frames, see `Room`.
         moving: all axes whose positions bound the points; the axis alone if none are given.
 
     Returns:
@@ -313,11 +381,8 @@ def choose_triggers(
             why_not.append(f"{source.name} cannot change between software and hardware triggers within a scan")
         elif what == "trigger" and time > LONGEST_SPACING:
             why_not.append(f"frames of {source.name} longer than {LONGEST_SPACING:g} s need no hardware triggers")
-        elif what == "trigger" and not swept.clock:
-            why_not.append(
-                f"the controller of {axis.name} keeps no time and cannot wait for frames of {source.name} between the "
-                "triggers that set the clocks"
-            )
+        elif what == "trigger" and without:
+            why_not.append(without)
     if wish != SOFTWARE and not why_not:
         inputs: dict[str, list[str]] = {}
         for source in cards:

@@ -9,7 +9,7 @@ from ronda.framework.clients.axis import Axis
 from ronda.framework.errors import BadValue
 from ronda.framework.scan import shapes
 from ronda.framework.scan.arguments import MOST_POINTS, a_number, an_axis, exposure_time, whole
-from ronda.framework.scan.continuous import Continuous, check_sweep, choose_triggers
+from ronda.framework.scan.continuous import Continuous, Room, check_sweep, choose_triggers
 from ronda.framework.scan.making import Maker, Options
 from ronda.framework.scan.measured import Measured
 from ronda.framework.scan.own import OwnScan
@@ -139,7 +139,11 @@ class ContinuousScans(Maker):
         swept = check_sweep(axis, lines[0])
         chosen = self.counters(name, counters)
         measuring = sources(self.beamline, chosen)
-        how, why = choose_triggers(self.beamline, name, axis, swept, measuring, triggers, lines[0].time)
+        room = Room.find(self.beamline, axis, lines, swept, measuring, lambda line: check_sweep(axis, line))
+        lines, swept = room.lines, room.swept
+        how, why = choose_triggers(
+            self.beamline, name, axis, swept, measuring, triggers, lines[0].time, without=room.without
+        )
         continuous = Continuous(axis, tuple(lines), swept, tuple(slow_positions), how, why)
         if options.get("run", True):
             self.beamline.tell(why)

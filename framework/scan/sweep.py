@@ -29,12 +29,15 @@ class Line:
         step: from the beginning of one point to that of the next, in u; its sign is the direction.
         npoints: how many points.
         time: for each point, in s.
+        spacing: seconds after each trigger for which a device takes no further one; an axis whose controller keeps no
+            time begins so much earlier that those that set the clocks are as far apart.
     """
 
     start: float
     step: float
     npoints: int
     time: float
+    spacing: float = 0.0
 
     def to_json(self, **more: Any) -> str:
         """As text, with more keys."""
@@ -58,7 +61,7 @@ class Line:
             ) from error
         if not isinstance(npoints, int) or isinstance(npoints, bool) or not all(map(math.isfinite, numbers)):
             raise BadValue(f"a sweep has finite numbers, and a whole number of points: {text[:100]}")
-        return cls(numbers[0], numbers[1], npoints, numbers[2]), told
+        return cls(numbers[0], numbers[1], npoints, numbers[2], seconds_of("a sweep", told)), told
 
 
 def seconds_of(who: str, told: Mapping[str, Any], key: str = SPACING) -> float:
@@ -69,7 +72,7 @@ def seconds_of(who: str, told: Mapping[str, Any], key: str = SPACING) -> float:
         key: SPACING, for which a device takes no further one, or WIDTH, for which it stays on.
 
     Raises:
-        BadValue: that is no such time.
+        BadValue: that is no such time, or longer than anybody waits.
     """
     seconds = told.get(key, 0.0)
     if not isinstance(seconds, int | float) or not 0 <= seconds <= LONGEST_SPACING:

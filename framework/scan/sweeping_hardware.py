@@ -114,7 +114,8 @@ class HardwareSweeping(Sweeping):
             self._await_devices()
             yield from self._take(0.0)
         told = {"scan": self._parts.scan.identifier, "line": number, "clocks": not self._know_clocks(number)}
-        told |= {SPACING: self._spacing, WIDTH: self._width}
+        spacing = self._spacing if self._continuous.swept.clock else line.spacing
+        told |= {SPACING: spacing, WIDTH: self._width}
         self._continuous.arm(number, told)
         self._continuous.start(number)
         started = time.monotonic()

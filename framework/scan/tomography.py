@@ -14,7 +14,7 @@ from ronda.framework.nexus import words
 from ronda.framework.nexus.definitions import nxtomo
 from ronda.framework.nexus.definitions.definition import Declaration
 from ronda.framework.scan.arguments import MOST_POINTS, a_number, an_axis, exposure_time, whole
-from ronda.framework.scan.continuous import HARDWARE, SOFTWARE_TIME, Continuous, check_sweep, choose_triggers
+from ronda.framework.scan.continuous import HARDWARE, SOFTWARE_TIME, Continuous, Room, check_sweep, choose_triggers
 from ronda.framework.scan.fields import Fields, ReturnsIfOwnerDies
 from ronda.framework.scan.making import Maker, Options
 from ronda.framework.scan.measured import Measured
@@ -89,8 +89,18 @@ class TomographyScans(Maker):
         declared = _declared(turning, fields, chosen, keys, sample, given)
         swept = check_sweep(turning, line)
         measuring = sources(self.beamline, chosen)
+        room = Room.find(self.beamline, turning, [line], swept, measuring, lambda line: check_sweep(turning, line))
+        (line,), swept = room.lines, room.swept
         how, why = choose_triggers(
-            self.beamline, NAME, turning, swept, measuring, triggers, line.time, at_rest=bool(fields.number)
+            self.beamline,
+            NAME,
+            turning,
+            swept,
+            measuring,
+            triggers,
+            line.time,
+            at_rest=bool(fields.number),
+            without=room.without,
         )
         left = None
         if how != HARDWARE:

@@ -13,7 +13,7 @@ from ronda.framework.clients.remote import Remote
 from ronda.framework.errors import BadValue, NotAllowed
 from ronda.framework.scan.along import Along, check_trajectory, swept_of
 from ronda.framework.scan.arguments import MOST_POINTS, an_axis, different_axes, exposure_time, whole
-from ronda.framework.scan.continuous import choose_triggers, gated, is_wired
+from ronda.framework.scan.continuous import Room, choose_triggers, gated, is_wired
 from ronda.framework.scan.making import Maker, Options
 from ronda.framework.scan.measured import Measured
 from ronda.framework.scan.own import OwnScan
@@ -86,13 +86,24 @@ class TrajectoryScans(Maker):
         way, real = self._real(given, wanted, number)
         controller = _controller(real)
         lines = [_pass(number, seconds, back=bool(each % 2)) for each in range(repeated)]
-        swept = swept_of(check_trajectory(controller, way), lines[0])
+        swept = swept_of(check_trajectory(controller, way, lines[0]), lines[0])
         chosen = self.counters(NAME, counters)
         measuring = sources(self.beamline, chosen)
         cards = gated(measuring)
         wired = (one for one in real if all(is_wired(self.beamline, one, card) for card in cards))
         output = next(wired, real[0])
-        how, why = choose_triggers(self.beamline, NAME, output, swept, measuring, triggers, seconds, moving=real)
+        room = Room.find(
+            self.beamline,
+            output,
+            lines,
+            swept,
+            measuring,
+            lambda line: swept_of(check_trajectory(controller, way, line), line),
+        )
+        lines, swept = room.lines, room.swept
+        how, why = choose_triggers(
+            self.beamline, NAME, output, swept, measuring, triggers, seconds, moving=real, without=room.without
+        )
         along = Along(
             output, tuple(lines), swept, (), how, why, way=way, real=real, given=tuple(given), controller=controller
         )
