@@ -305,7 +305,7 @@ class AdaptiveScans(Maker):
         return self._decided(
             name,
             figure,
-            [axes[0], start1, stop1, axes[1], start2, stop2, number, time],
+            [axes[0], start1, stop1, axes[1], start2, stop2, number, time, figure],
             time,
             counters,
             options,

@@ -43,7 +43,11 @@ def test_a_dry_run_tells_of_it_and_moves_nothing(scans, beamline, recorder):
     told = []
     with scans.dryrun(told.append):
         scans.align("camf", beamline["beam"].peak, 2, 0.01)
+        mesh = scans.adaptmesh("m1pitch", 2.99, 3, "camf", 0, 1, 12, 0.01, beamline["beam"].peak, intervals=2)
+        same = scans.adaptmesh("m1pitch", 2.99, 3, "camf", 0, 1, 12, 0.01, "i0", "diode", intervals=2)
     assert any("camf" in sentence for sentence in told)
+    assert mesh.title == "adaptmesh(m1pitch, 2.99, 3, camf, 0, 1, 12, 0.01, beam.peak, intervals=2)"
+    assert same.title == "adaptmesh(m1pitch, 2.99, 3, camf, 0, 1, 12, 0.01, i0, diode, intervals=2)"
     assert recorder.points == []
 
 
