@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+import textwrap
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 
 from ronda.devices.counter.contract import CounterCard
 from ronda.devices.counter.kind import KIND, entry_model
@@ -120,3 +124,12 @@ def test_a_driver_without_encoder_inputs_is_told_so():
             {"kind": "counter", "driver": "plain", "channels": {"i0": {"channel": 1}}, "encoders": {"one": ENCODER}}
         )
     assert "encoders names one, but the driver 'plain' has no encoder inputs" in str(refused.value)
+
+
+def test_the_page_on_latching_an_encoder_has_an_entry_that_is_right():
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "latch-an-encoder.md").read_text()
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    keys = YAML(typ="safe").load(textwrap.dedent(text))["ct1"]
+    (device,) = KIND.devices("ct1", entry(keys.pop("channels"), **keys))
+    assert device.counters == ("i0", "diode", "samy_enc")
+    assert device.configuration["encoders"]["samy_enc"]["axis"] == "samy"
