@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import h5py
 import pytest
+from ruamel.yaml import YAML
 
 from tests.ports import free_port
 from tests.shell.view.conftest import View, serving
@@ -118,6 +122,80 @@ def test_an_operator_moves_and_stops_an_axis_by_keyboard(view: View, opened: Cal
     page.wait_for_function(
         "[...document.querySelectorAll('.axes tr')].some(row => /^samx\\s+0\\.0000\\s+mm\\s+ON/.test(row.innerText))"
     )
+
+
+def test_a_region_that_is_dragged_is_a_counter_of_the_camera(view: View, opened: Callable[..., Any], demo: Any) -> None:
+    scan = saved(view.run("loopscan(1, 0.01, cam)"))
+    page = opened(view.token)
+    page.wait_for_selector(f".scan[data-number='{scan.number}']")
+    page.get_by_role("button", name="cam", exact=True).click()
+    canvas = page.locator(".map[data-index='0'] canvas")
+    canvas.wait_for()
+    form, region = page.get_by_label("region of interest"), page.get_by_role("button", name="region", exact=True)
+    deadline = time.monotonic() + 60
+    while not form.is_visible():  # an image that was just drawn is deaf
+        assert time.monotonic() < deadline
+        if region.get_attribute("aria-pressed") == "false":
+            region.click()
+        box = canvas.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x - 40, y - 30)
+        page.mouse.down()
+        page.mouse.move(x, y)
+        page.mouse.move(x + 40, y + 30)
+        page.mouse.up()
+        page.wait_for_timeout(100)
+    page.get_by_label("name of the region").fill("dragged")
+    page.get_by_label("name of the region").press("Enter")
+    try:
+        form.get_by_role("alert").wait_for()
+        assert form.get_by_role("alert").inner_text() == ("cam_dragged_sum, _avg, _std, _min and _max are counters now")
+        made = json.loads(demo.device("cam").Regions)["dragged"]
+        told = re.findall(r"column (\d+), row (\d+), (\d+) × (\d+) pixels", form.inner_text())
+        assert told == [tuple(str(made[part]) for part in ("x", "y", "width", "height"))]
+    finally:
+        demo.device("cam").RemoveRegion("dragged")
+
+
+def test_a_click_moves_the_axis_of_who_waits_for_it_and_a_note_is_kept(
+    view: View, opened: Callable[..., Any], demo: Any
+) -> None:
+    scan = saved(view.run("ascan(samy, 0, 0.5, 4, 0.01, diode)"))
+    page = opened(view.token)
+    page.wait_for_selector(f".scan[data-number='{scan.number}'] .plot[data-points='5']")
+    over = page.locator(".u-over")
+    with ThreadPoolExecutor(1) as prompt:
+        told = prompt.submit(view.run, "goto_click(ask=False, timeout=140)")
+        while not told.done():  # a click before the prompt waits is none
+            box = over.bounding_box()
+            over.click(position={"x": 0.75 * box["width"], "y": box["height"] / 2})
+            page.wait_for_timeout(500)
+    assert "moved samy to 0.375 mm" in told.result()
+    assert demo.device("samy").Position == pytest.approx(0.375)
+    note = page.get_by_label("note about this place")
+    note.fill("a crack seen in the browser")
+    note.press("Enter")
+    page.wait_for_selector(f"text=scan {scan.number} has ended: the note is in the logbook, not in the file")
+    assert "a crack seen in the browser" in view.run("mv(samy, 0); elog_show(50, kind='note')")
+
+
+def test_panels_are_arranged_and_saved(view: View, opened: Callable[..., Any], demo: Any, wait_for: Any) -> None:
+    file = demo.folder / "panels" / "view.yml"
+    page = opened(view.token)
+    page.get_by_role("button", name="new panel").click()
+    page.get_by_label("add a device to panel 1").select_option("machine")
+    page.wait_for_selector("article[aria-label=machine] tr")
+    page.get_by_label("title of panel 1").fill("the ring")
+    try:
+        page.get_by_role("button", name="save panels").click()
+        wait_for(file.exists, 60, "the panels are saved")
+        page.wait_for_selector("button:disabled:has-text('save panels')")
+        assert YAML(typ="safe").load(file)["panels"][0]["title"] == "the ring"
+        again = opened()
+        again.wait_for_selector("article[aria-label=machine] tr")
+        assert again.get_by_label("title of panel 1").input_value() == "the ring"
+    finally:
+        file.unlink(missing_ok=True)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (3840, "dark")])

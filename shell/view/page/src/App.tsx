@@ -5,10 +5,12 @@ import { DrawingPanel } from './DrawingPanel';
 import { Panels } from './Panels';
 import { ScanList } from './ScanList';
 import { ScanView } from './ScanView';
-import { useKnown } from './store';
+import { usePart } from './store';
 
 export function App() {
-  const { connected, role, trouble } = useKnown();
+  const connected = usePart((known) => known.connected);
+  const role = usePart((known) => known.role);
+  const trouble = usePart((known) => known.trouble);
   return (
     <main>
       {!connected && <p className="trouble" role="status">The page has no connection to its server; it tries again every second.</p>}

@@ -2,10 +2,11 @@
 
 import { useState } from 'react';
 import { ask } from './connection';
-import { useKnown, type AxisLine } from './store';
+import { usePart, type AxisLine } from './store';
 
 export function AxisTable() {
-  const { axes, role } = useKnown();
+  const axes = usePart((known) => known.axes);
+  const role = usePart((known) => known.role);
   const [told, setTold] = useState('');
   const order = (what: Parameters<typeof ask>[0]) => {
     ask(what).then(

@@ -1,12 +1,12 @@
 // Which earlier scans are drawn beside the one that is looked at.
 
-import { useKnown } from './store';
+import { usePart } from './store';
 
 const OFFERED = 30; // scans in the list
 const MOST = 4; // drawn at once
 
 export function Comparison({ scan, others, change }: { scan: string; others: string[]; change: (others: string[]) => void }) {
-  const { scans } = useKnown();
+  const scans = usePart((known) => known.scans);
   const free = scans.filter((one) => one.scan !== scan && !others.includes(one.scan)).slice(0, OFFERED);
   const name = (wanted: string) => scans.find((one) => one.scan === wanted)?.number ?? '?';
   return (

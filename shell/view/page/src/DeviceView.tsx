@@ -5,7 +5,7 @@ import { ask } from './connection';
 import type { Numbers } from './messages';
 import type { PanelDevice } from './Panels';
 import { shortly } from './pick';
-import { useKnown } from './store';
+import { usePart } from './store';
 import { StripChart } from './StripChart';
 
 export interface Attribute {
@@ -40,7 +40,7 @@ interface Props {
 }
 
 export function DeviceView({ shown, change, up, remove }: Props) {
-  const { role } = useKnown();
+  const role = usePart((known) => known.role);
   const { device, chart } = shown;
   const [told, setTold] = useState<Told | null>(null);
   const [refused, setRefused] = useState('');

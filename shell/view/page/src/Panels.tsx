@@ -3,7 +3,7 @@
 import { useEffect, useState } from 'react';
 import { ask } from './connection';
 import { DeviceView } from './DeviceView';
-import { useKnown } from './store';
+import { usePart } from './store';
 
 export interface PanelDevice {
   device: string;
@@ -17,7 +17,8 @@ interface Panel {
 }
 
 export function Panels() {
-  const { connected, role } = useKnown();
+  const connected = usePart((known) => known.connected);
+  const role = usePart((known) => known.role);
   const [panels, setPanels] = useState<Panel[]>([]);
   const [known, setKnown] = useState<{ name: string; class: string }[]>([]);
   const [told, setTold] = useState('');

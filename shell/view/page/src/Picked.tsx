@@ -3,10 +3,10 @@
 import { useState } from 'react';
 import { ask } from './connection';
 import { described, shortly, type Pick } from './pick';
-import { useKnown } from './store';
+import { usePart } from './store';
 
 export function Picked({ picked, clear }: { picked: Pick[]; clear: () => void }) {
-  const { role } = useKnown();
+  const role = usePart((known) => known.role);
   const [a, b] = picked;
   if (a === undefined) return null;
   return (

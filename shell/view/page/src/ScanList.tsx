@@ -4,10 +4,11 @@ import { useState } from 'react';
 import { show } from './connection';
 import { LogPanel } from './LogPanel';
 import { Picture } from './Picture';
-import { useKnown, type ScanLine } from './store';
+import { usePart, type ScanLine } from './store';
 
 export function ScanList() {
-  const { scans, shown } = useKnown();
+  const scans = usePart((known) => known.scans);
+  const looked = usePart((known) => known.shown?.heading.scan);
   const [search, setSearch] = useState('');
   const [newest, setNewest] = useState(true);
   const fitting = scans.filter((scan) => `${scan.number} ${scan.title} ${scan.sample} ${scan.dataset} ${scan.user} ${scan.session} ${scan.state}`.toLowerCase().includes(search.toLowerCase()));
@@ -22,13 +23,13 @@ export function ScanList() {
       <ul>
         {fitting.map((scan) => (
           <li key={scan.scan}>
-            <button aria-current={scan.scan === shown?.heading.scan} onClick={() => choose(scan.scan)} title={scan.sentence || scan.title}>
+            <button aria-current={scan.scan === looked} onClick={() => choose(scan.scan)} title={scan.sentence || scan.title}>
               <span className={`state ${scan.state}`} aria-label={scan.state} />
               <b>{scan.number}</b> <span className="title">{scan.title}</span>
               <Picture scan={scan} />
               <time>{new Date(scan.started * 1000).toLocaleTimeString('en-GB')}</time>
             </button>
-            {scan.scan === shown?.heading.scan && <small>{metadata(scan)}</small>}
+            {scan.scan === looked && <small>{metadata(scan)}</small>}
           </li>
         ))}
       </ul>

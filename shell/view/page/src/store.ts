@@ -94,11 +94,19 @@ export function now(): Known {
   return known;
 }
 
+function heard(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
 export function useKnown(): Known {
-  return useSyncExternalStore((listener) => {
-    listeners.add(listener);
-    return () => listeners.delete(listener);
-  }, now);
+  return useSyncExternalStore(heard, now);
+}
+
+// A part of it: who needs no more is drawn only when that changes, and keeps nothing else in memory. React keeps the
+// handlers with which a row of a list was first drawn as long as the row is there, with all that they can reach.
+export function usePart<T>(part: (known: Known) => T): T {
+  return useSyncExternalStore(heard, () => part(known));
 }
 
 export function take({ header, arrays }: Decoded): void {
