@@ -115,7 +115,15 @@ class _Saved:
             size = dataset.dtype.itemsize * int(np.prod(shape, dtype=np.int64))
             storage = "reference" if size > LARGEST_POINT or len(shape) > 1 else "inline"
             unit = str(dataset.attrs.get("units", ""))
-            channel = Channel(name, dataset.dtype.str, shape, unit, "reference" if storage == "reference" else "inline")
+            told = {"fields": _fields_beside(dataset)} if len(shape) == 1 else {}
+            channel = Channel(
+                name,
+                dataset.dtype.str,
+                shape,
+                unit,
+                "reference" if storage == "reference" else "inline",
+                attributes=told,
+            )
             self._datasets[name] = dataset
             pulses = _pulses_of(group, name)
             if pulses is not None:
@@ -230,6 +238,18 @@ class _Results:
         self._epochs[found.device][found.first : stop] = found.times
         if found.device == self._name:
             self.points = stop
+
+
+def _fields_beside(dataset: h5py.Dataset) -> dict[str, dict[str, Any]]:
+    """What stands beside the spectra of a detector, one number for each of their channels, such as their energies."""
+    group = dataset.file[str(dataset.attrs["target"])].parent if "target" in dataset.attrs else dataset.parent
+    if group.attrs.get("NX_class") != "NXdetector":
+        return {}
+    return {
+        name: {"value": each[()], "unit": str(each.attrs.get("units", ""))}
+        for name, each in group.items()
+        if isinstance(each, h5py.Dataset) and each.shape == dataset.shape[1:] and each.dtype.kind in "fiu"
+    }
 
 
 def _pulses_of(entry: h5py.Group, channel: str) -> h5py.Dataset | None:

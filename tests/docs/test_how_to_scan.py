@@ -107,6 +107,12 @@ def test_results_of_analysis_are_part_of_scans(demo, home) -> None:
         with h5py.File(file) as saved_scan:
             measured = saved_scan[f"{number}.2/measurement/{results}"][()]
             assert np.isfinite(measured).any(), results
+    again = demo.ronda("analyse", "elements", files[2], "--beamline", demo.folder).stdout
+    assert "points" in again
+    with h5py.File(files[2]) as live, h5py.File(files[2].with_name(f"{files[2].stem}_elements.h5")) as offline:
+        number = int(re.search(r"(\d+)\.h5", files[2].name)[1])
+        computed = live[f"{number}.2/measurement/elements_fe"][()]
+        assert offline["analysis/elements/elements_fe"][()].tobytes() == computed.tobytes()
 
 
 @pytest.mark.timeout(400)
