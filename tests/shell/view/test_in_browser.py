@@ -198,6 +198,19 @@ def test_panels_are_arranged_and_saved(view: View, opened: Callable[..., Any], d
         file.unlink(missing_ok=True)
 
 
+def test_the_file_of_a_scan_is_opened_and_closed_again(view: View, opened: Callable[..., Any]) -> None:
+    scan = saved(view.run("loopscan(3, 0.01, diode)"))
+    page = opened()
+    page.wait_for_selector(f".scan[data-number='{scan.number}'] .plot[data-points='3']")
+    page.get_by_role("button", name="file", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("treeitem", name="1.1").wait_for()
+    dialog.get_by_text("loopscan(3, 0.01, diode)").wait_for()  # h5web draws the entry's curve
+    dialog.get_by_text("diode (count)").wait_for()
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog", state="detached")
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (390, "dark"), (3840, "dark")])
 def test_it_fits_telephones_and_walls(view: View, opened: Callable[..., Any], width: int, scheme: str) -> None:
     page = opened(viewport={"width": width, "height": 800}, color_scheme=scheme)
