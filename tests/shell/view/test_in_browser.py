@@ -204,7 +204,7 @@ def test_the_file_of_a_scan_is_opened_and_closed_again(view: View, opened: Calla
     page.wait_for_selector(f".scan[data-number='{scan.number}'] .plot[data-points='3']")
     page.get_by_role("button", name="file", exact=True).click()
     dialog = page.get_by_role("dialog")
-    dialog.get_by_role("treeitem", name="1.1").wait_for()
+    dialog.get_by_role("treeitem", name=f"{scan.number}.1").wait_for()
     dialog.get_by_text("loopscan(3, 0.01, diode)").wait_for()  # h5web draws the entry's curve
     dialog.get_by_text("diode (count)").wait_for()
     page.keyboard.press("Escape")
