@@ -195,17 +195,6 @@ class ScanFile:
         self._grow(device, name, dataset, index + 1)
         dataset.id.write_direct_chunk((index, *self._origins[device, name]), chunk)
 
-    def grow(self, device: str, name: str, stop: int) -> None:
-        """Make a dataset as long as what will be written next, at once and not by each frame.
-
-        Args:
-            stop: index after the last point.
-
-        Raises:
-            OSError: the disk failed.
-        """
-        self._grow(device, name, self._datasets[device, name], stop)
-
     def write_frame(self, device: str, name: str, index: int, frame: npt.NDArray[Any]) -> None:
         """Write a frame that HDF5 compresses.
 

@@ -69,7 +69,6 @@ class FrameSaver:
             DiskFull, OSError: the disk is full or failed; save the same again.
         """
         stop = first + sum(reference.count for reference in references)
-        file.grow(device, channel.name, stop)
         start = max(first, self._reached.get(channel.name, first))
         why = ""
         for reference in cut_references(references, range(start - first, stop - first)):

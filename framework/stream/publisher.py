@@ -302,6 +302,8 @@ class Publisher:
                 waiting = waiting or Waiting(self._wait, self._on_held)
                 waiting.step(stored)
                 continue
+            if waiting is not None:
+                waiting.go_on()
             stop = start + sum(reference.count for reference in next(iter(stored.values())))
             part = {name: stored.get(name) or cut_values(values, start, stop) for name, values in checked.items()}
             self._buffer.add_block(stop - start, part, when[start:stop], None if ids is None else ids[start:stop])

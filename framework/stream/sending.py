@@ -324,6 +324,10 @@ class Waiting:
         self._next_call = 0.0
         self._since = time.monotonic()
 
+    def go_on(self) -> None:
+        """There was room: the next wait begins with short steps again, within the same time."""
+        self._since = time.monotonic()
+
     def step(self, error: Callable[[], HeldBack]) -> None:
         """Wait a little.
 

@@ -420,6 +420,7 @@ def test_what_is_killed_while_triggers_start_frames_leaves_a_file_that_fits_and_
         measured = {name: file[f"{scan.number}.1/measurement/{name}"] for name in NAMES_OF_FRAMES}
         lengths = {len(data) for data in measured.values()}
         frames = file[f"{scan.number}.1/instrument/det/data"]
+        reached = len(frames)
         valid, sums = measured["det_valid"][:], measured["det_ring_sum"][:]
         for point in range(len(frames)):
             frame = frames[point]
@@ -428,6 +429,7 @@ def test_what_is_killed_while_triggers_start_frames_leaves_a_file_that_fits_and_
             else:
                 assert frame[0, 0] == BLANK
     assert len(lengths) == 1
+    assert reached == scan.stream.extent("det").length, "all frames that were published are in the file"
     if what == "detector":
         assert scan.stream.state == State.FAILED or len(scan["rot"]) == npoints
     else:  # nothing is lost
