@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ronda.framework.analysis.finding import find_stage
+from ronda.framework.analysis.finding import find_stage, stage_file
 from ronda.framework.analysis.stage import Input, Output, Setting, Stage, require_inputs
 from ronda.framework.errors import BadValue, ConfigurationError
 from ronda.framework.stream.description import (
@@ -34,6 +34,14 @@ EVENT_BYTES = 240
 
 Line = tuple[str, str]
 """Whose indices points have: `("step", sub-scan)` of devices in step, `("device", name)`, or `("stage", name)`."""
+
+
+def own_version() -> str:
+    """Of this package; empty if it is not installed."""
+    try:
+        return version("ronda")
+    except PackageNotFoundError:
+        return ""
 
 
 class NotMeasured(BadValue):
@@ -130,6 +138,7 @@ class Pipeline:
         name: begins the names of the channels.
         steps: as YAML has them.
         folder: where stages given as `FILE.py:NAME` are, if it was said.
+        files: by name, the text of stages `FILE.py:NAME` as they were when it was made.
         parameters: by the name of a step, its checked parameters as they are now.
 
     Raises:
@@ -149,6 +158,11 @@ class Pipeline:
         self.folder = folder
         if not steps:
             raise ConfigurationError(f"{name}: a pipeline needs at least one stage")
+        self.files: dict[str, str] = {}
+        for step in steps:
+            beside = stage_file(step.stage, folder)
+            if beside is not None and beside[1].is_file():  # else it is told below
+                self.files[beside[0]] = beside[1].read_text()
         self._found = {step.label: find_stage(step.stage, folder) for step in steps}
         if len(self._found) != len(steps):
             raise ConfigurationError(f"{name}: two stages have the same name; give one of them another with name:")
@@ -156,8 +170,11 @@ class Pipeline:
 
     @property
     def digest(self) -> str:
-        """Of its stages as YAML has them: the same for those who would compute the same."""
-        told = json.dumps([asdict(step) for step in self.steps], sort_keys=True)
+        """Of its stages as YAML has them, of files that they are in, and of the version of this package.
+
+        The same for those who would compute the same.
+        """
+        told = json.dumps([[asdict(step) for step in self.steps], self.files, own_version()], sort_keys=True)
         return hashlib.sha256(told.encode()).hexdigest()
 
     def model(self, step: str) -> Any:
@@ -192,13 +209,9 @@ class Pipeline:
 
     def provenance(self) -> dict[str, Any]:
         """What the file says of how results were made, as JSON."""
-        try:
-            program = version("ronda")
-        except PackageNotFoundError:
-            program = ""
         return {
             "program": "ronda",
-            "version": program,
+            "version": own_version(),
             "stages": [
                 {
                     "name": step.label,

@@ -6,11 +6,14 @@ Dask is optional (`ronda[dask]`), and imported when a pipeline names a scheduler
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 import time
 from typing import Any
+from urllib.parse import urlsplit
 
 from ronda.framework.analysis.live.options import DaskPlace
+from ronda.framework.analysis.pipeline import own_version
 
 CONNECTING = 5.0
 """Seconds for one attempt to connect, and for an answer."""
@@ -24,6 +27,11 @@ HEARTBEATS = 2.5
 CLOSING = 2.0
 """Seconds in which a connection is ended."""
 
+LONGEST_PERIOD = 60.0
+"""Seconds between attempts at most, where something answers that is no scheduler of ours."""
+
+PACKAGE = "ronda"
+
 
 class Cluster:
     """A Dask scheduler and its workers.
@@ -35,8 +43,8 @@ class Cluster:
 
     Attributes:
         client: of `distributed`, while the scheduler answers; another object after each loss.
-        threads: of all workers together.
-        workers: addresses of them.
+        threads: of all these workers together.
+        workers: addresses of those that have this version of this package; others would die of our tasks.
         silent: of those that hang.
         stuck: keys of the tasks that those have.
         well: when something could last be computed, by time.monotonic.
@@ -58,6 +66,8 @@ class Cluster:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._seen: dict[str, tuple[float, float]] = {}
+        self._versions: dict[str, str] = {}
+        self._period = PERIOD
 
     def start(self) -> None:
         """Begin to connect; also again, after `close`."""
@@ -79,12 +89,21 @@ class Cluster:
                 self._look()
             except Exception as error:  # noqa: BLE001 - of another library, which raises much
                 self._lost(error)
-            stop.wait(PERIOD)
+            stop.wait(self._period)
         self._leave()
 
     def _connected(self) -> Any:
+        """A new client.
+
+        Each that fails to connect keeps a thread and descriptors for good. So whether anybody is there is asked by
+        other means first, and who answers but is no scheduler of ours is asked less and less often.
+        """
         from distributed import Client
         from distributed.security import Security
+
+        place = urlsplit(self.address)
+        socket.create_connection((place.hostname or "", place.port or 0), CONNECTING).close()
+        self._period = min(2 * self._period, LONGEST_PERIOD)
 
         security = None
         if self.address.startswith("tls://"):
@@ -95,9 +114,13 @@ class Cluster:
             }
             given = {name: file for name, file in files.items() if file}
             security = Security(require_encryption=True, **given)
-        return Client(
+        client = Client(
             self.address, security=security, timeout=CONNECTING, set_as_default=False, name=f"ronda-{self._name}"
         )
+        self._period = PERIOD
+        told = client.sync(client.scheduler.versions, packages=[PACKAGE], callback_timeout=CONNECTING)
+        self._versions = {"": told["packages"].get(PACKAGE) or ""}
+        return client
 
     def _look(self) -> None:
         """Ask the scheduler who is there, which shows that it is."""
@@ -114,13 +137,40 @@ class Cluster:
             for where, one in workers.items()
         }
         limit = max(self._patience, HEARTBEATS, len(workers) / 20)
-        self.workers = frozenset(workers)
+        self._versions = {where: one for where, one in self._versions.items() if where in workers or not where}
+        self._ask_versions(client, [where for where in workers if where not in self._versions])
+        self.workers = frozenset(where for where in workers if self._versions.get(where) == own_version())
         self.silent = frozenset(where for where, (_, since) in self._seen.items() if now - since > limit)
         self.stuck = self._keys_of(client, sorted(self.silent)) if self.silent else frozenset()
-        self.threads = sum(one["nthreads"] for where, one in workers.items() if where not in self.silent)
-        self.problem = "" if self.threads else f"the Dask scheduler at {self.address} has no workers"
+        self.threads = sum(workers[where]["nthreads"] for where in self.workers - self.silent)
+        self.problem = self._missing(there=bool(workers))
         if not self.problem:
             self.well = now
+
+    def _ask_versions(self, client: Any, workers: list[str]) -> None:
+        """Which version of this package workers have; those that do not answer are asked again."""
+        if not workers:
+            return
+        with contextlib.suppress(TimeoutError):
+            told = client.sync(
+                client.scheduler.broadcast,
+                msg={"op": "versions", "packages": [PACKAGE]},
+                workers=workers,
+                on_error="ignore",
+                callback_timeout=CLOSING,
+            )
+            self._versions |= {where: one["packages"].get(PACKAGE) or "" for where, one in told.items()}
+
+    def _missing(self, *, there: bool) -> str:
+        """What the cluster needs before anything can be computed; empty if nothing."""
+        wanted = f"{PACKAGE} {own_version()}"
+        if self._versions[""] != own_version():
+            return f"the Dask scheduler at {self.address} runs without {wanted}; install that version there"
+        if self.threads:
+            return ""
+        if there and not self.workers:
+            return f"no worker of the Dask scheduler at {self.address} has {wanted}; install that version there"
+        return f"the Dask scheduler at {self.address} has no workers"
 
     def _keys_of(self, client: Any, workers: list[str]) -> frozenset[str]:
         """The tasks that workers have."""

@@ -1,7 +1,8 @@
 """What a Dask worker does with a range of points: it reads them itself, computes, and gives back the results.
 
 The worker needs this package, and reaches Redis and the frames as we do; the stages come with the range. Where Redis is
-says its own environment (RONDA_REDIS_URL), else the range.
+The worker needs this package, and reaches Redis and the frames as we do; stages come with the range. Where Redis is
+fails, and whoever has a task can read it.
 """
 
 from __future__ import annotations
@@ -12,13 +13,12 @@ import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ronda.framework.analysis.live.job import Job
-from ronda.framework.analysis.pipeline import Pipeline, Step
+from ronda.framework.analysis.pipeline import Pipeline, Step, own_version
 from ronda.framework.analysis.sharing import FAILED
 from ronda.framework.errors import CommunicationFailed, RondaError
 from ronda.framework.stream import Stream
@@ -30,6 +30,9 @@ KEPT = 16
 PATIENCE = 10.0
 """Seconds for which a Redis that is away is waited for, before Dask tries the range again."""
 
+STARTING = 30.0
+"""The same for the first answer."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -40,7 +43,7 @@ class Recipe:
         steps: as YAML has them, plain.
         files: by name, the text of those of its stages that are files beside the YAML files.
         version: of this package.
-        url, user, password: of Redis.
+        url: of Redis.
     """
 
     name: str
@@ -48,8 +51,6 @@ class Recipe:
     files: Mapping[str, str]
     version: str
     url: str
-    user: str | None = None
-    password: str | None = field(default=None, repr=False)  # Dask logs what failed
 
     @property
     def key(self) -> str:
@@ -57,20 +58,12 @@ class Recipe:
         return hashlib.sha256(repr((self.name, self.steps, sorted(self.files.items()), self.url)).encode()).hexdigest()
 
 
-def own_version() -> str:
-    """Of this package; empty if it is not installed."""
-    try:
-        return version("ronda")
-    except PackageNotFoundError:
-        return ""
-
-
 class Bench:
     """What a process that computes ranges keeps between them. Safe for threads."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._streams: dict[tuple[str, str | None], Stream] = {}
+        self._streams: dict[str, Stream] = {}
         self._free: OrderedDict[tuple[str, str, int], Job] = OrderedDict()
         self._turn = 0
         self._reader = FrameReader()
@@ -117,13 +110,13 @@ class Bench:
 
     def _stream(self, recipe: Recipe) -> Stream:
         own = os.environ.get("RONDA_REDIS_URL")
+        user = os.environ.get("RONDA_REDIS_USER") if own else None
+        password = os.environ.get("RONDA_REDIS_PASSWORD") if own else None
         url = own or recipe.url
-        user = os.environ.get("RONDA_REDIS_USER") if own else recipe.user
-        password = os.environ.get("RONDA_REDIS_PASSWORD") if own else recipe.password
         with self._lock:
-            if (url, user) not in self._streams:
-                self._streams[url, user] = Stream.connect(url, user=user, password=password, patience=PATIENCE)
-            return self._streams[url, user]
+            if url not in self._streams:
+                self._streams[url] = Stream.connect(url, user=user, password=password, patience=PATIENCE, wait=STARTING)
+            return self._streams[url]
 
 
 def compute(recipe: Recipe, scan: str, first: int, stop: int, every: int, parameters: str) -> Mapping[str, bytes | str]:

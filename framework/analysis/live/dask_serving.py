@@ -10,13 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ronda.framework.analysis.finding import stage_file
 from ronda.framework.analysis.live import dask_range
 from ronda.framework.analysis.live.cluster import Cluster
-from ronda.framework.analysis.live.dask_range import Recipe, own_version
+from ronda.framework.analysis.live.dask_range import Recipe
 from ronda.framework.analysis.live.options import Options
 from ronda.framework.analysis.live.shared import SharedServing
-from ronda.framework.analysis.pipeline import Pipeline, Prepared
+from ronda.framework.analysis.pipeline import Pipeline, Prepared, own_version
 from ronda.framework.analysis.runner import InHand
 from ronda.framework.analysis.sharing import FAILED, decode_all
 from ronda.framework.stream.scan import Scan
@@ -34,7 +33,10 @@ HANGING = 300.0
 """Seconds without any result after which the ranges that are out are taken for hanging."""
 
 FETCHING = 5.0
-"""Seconds to fetch a result that is there; a worker that died with it computes it again."""
+"""Seconds to fetch results that are there; if a worker died with one, another computes it again."""
+
+AT_A_TIME = 4
+"""Results that are fetched together."""
 
 
 @dataclass
@@ -45,6 +47,7 @@ class _Range:
         stop: the index after its last point.
         parameters: of the stages, as JSON.
         futures: of tasks that compute it; the first that is done counts.
+        workers: by the key of a task, those that may compute it.
         client: of the cluster that has them.
         tries: how often it was given to that.
         killed: how often Dask gave it up because workers died over it.
@@ -53,6 +56,7 @@ class _Range:
     stop: int
     parameters: str
     futures: list[Any] = field(default_factory=list)
+    workers: dict[str, frozenset[str]] = field(default_factory=dict)
     client: Any = None
     tries: int = 0
     killed: int = 0
@@ -88,6 +92,7 @@ class DaskServing(SharedServing):
         self._tasks = 0
         self._heard = time.monotonic()
         self._warmed: set[str] = set()
+        self._warming: list[Any] = []
 
     @property
     def _at_once(self) -> int:
@@ -106,10 +111,8 @@ class DaskServing(SharedServing):
             return
         for where in self._cluster.workers - self._warmed:
             self._warmed.add(where)
-            future = client.submit(
-                dask_range.compute, *self._task(0, 0, self._told), workers=[where], allow_other_workers=True, pure=False
-            )
-            future.add_done_callback(lambda _, kept=future: kept.release())
+            task = self._task(0, 0, self._told)
+            self._warming.append(client.submit(dask_range.compute, *task, workers=[where], pure=False))
 
     def _task(self, first: int, stop: int, parameters: str) -> tuple[Any, ...]:
         return self._recipe, self._scan.identifier, first, stop, self._options.step, parameters
@@ -120,24 +123,27 @@ class DaskServing(SharedServing):
         client, stuck = cluster.client, cluster.stuck
         if client is None or cluster.problem:
             return
+        able = cluster.workers - cluster.silent
         for first, one in self._ranges.items():
             if one.client is not client:
-                one.futures, one.client, one.tries = [], client, 0
-            if one.tries < MOST_TRIES and all(future.key in stuck for future in one.futures):
-                self._submit_one(first, one, sorted(cluster.workers - cluster.silent) if one.futures else None)
+                one.futures, one.workers, one.client, one.tries = [], {}, client, 0
+            lost = all(future.key in stuck or not one.workers[future.key] & cluster.workers for future in one.futures)
+            if able and lost and one.tries < MOST_TRIES:
+                self._submit_one(first, one, able)
 
-    def _submit_one(self, first: int, one: _Range, workers: list[str] | None) -> None:
+    def _submit_one(self, first: int, one: _Range, workers: frozenset[str]) -> None:
         one.tries += 1
         self._tasks += 1
+        key = f"ronda-{self._recipe.name}-{self._scan.number}-{first}-{self._tasks}-{self._token}"
         future = one.client.submit(
             dask_range.compute,
             *self._task(first, one.stop, one.parameters),
-            key=f"ronda-{self._recipe.name}-{self._scan.number}-{first}-{self._tasks}-{self._token}",
+            key=key,
             retries=RETRIES,
             priority=-first,  # first the points that are published next
-            workers=workers,
-            allow_other_workers=bool(workers),
+            workers=sorted(workers),  # one that lacks this package would die of it
         )
+        one.workers[key] = workers
         one.futures.append(future)
         future.add_done_callback(lambda _: self._news.set())
 
@@ -147,14 +153,16 @@ class DaskServing(SharedServing):
         self._news.clear()
         done: dict[int, Any] = {}
         for first, one in list(self._ranges.items()):
-            for future in list(one.futures):
-                if future.status == "finished":
-                    done[first] = future
-                elif future.status != "pending":
-                    one.futures.remove(future)
-                    if future.status == "error" and (why := _why_failed(one, future)):
-                        yield self._back(first, why)
-                        break
+            finished = next((future for future in one.futures if future.status == "finished"), None)
+            if finished is not None:
+                done[first] = finished
+                continue
+            why = ""
+            for future in [each for each in one.futures if each.status != "pending"]:
+                one.futures.remove(future)
+                why = (_why_failed(one, future) if future.status == "error" else "") or why
+            if why and not one.futures:
+                yield self._back(first, why)
         for first, fields in self._fetched(done).items():
             failed = fields.get(FAILED)
             if failed is None:
@@ -176,15 +184,18 @@ class DaskServing(SharedServing):
         """Results of tasks; those that cannot be had are computed again."""
         client = self._cluster.client
         there = {first: future for first, future in done.items() if future.client is client}
-        if not there:
+        some = dict(list(there.items())[:AT_A_TIME])
+        if not some:
             return {}
         try:
-            found = client.sync(client._gather, list(there.values()), callback_timeout=FETCHING)  # noqa: SLF001 - it has no other way to wait for so long only
+            found = client.sync(client._gather, list(some.values()), callback_timeout=FETCHING)  # noqa: SLF001 - it has no other way to wait for so long only
         except Exception:  # noqa: BLE001 - of another library: whoever had them is gone, or hangs
-            for first, future in there.items():
+            for first, future in some.items():
                 self._ranges[first].futures.remove(future)
             return {}
-        return dict(zip(there, found, strict=True))
+        if len(there) > len(some):
+            self._news.set()
+        return dict(zip(some, found, strict=True))
 
     def _hopeless(self) -> str:
         """Why nothing is to be waited for any longer; empty if it is."""
@@ -197,6 +208,7 @@ class DaskServing(SharedServing):
 
     def _leave(self) -> None:
         self._ranges.clear()
+        self._warming.clear()
 
 
 def _why_failed(one: _Range, future: Any) -> str:
@@ -213,17 +225,10 @@ def _why_failed(one: _Range, future: Any) -> str:
 
 def recipe_of(pipeline: Pipeline) -> Recipe:
     """What Dask's workers must know of a pipeline."""
-    files = {}
-    for step in pipeline.steps:
-        found = stage_file(step.stage, pipeline.folder)
-        if found is not None:
-            files[found[0]] = found[1].read_text()
     return Recipe(
         pipeline.name,
         tuple(asdict(step) for step in pipeline.steps),
-        files,
+        pipeline.files,
         own_version(),
         os.environ.get("RONDA_REDIS_URL", ""),
-        os.environ.get("RONDA_REDIS_USER"),
-        os.environ.get("RONDA_REDIS_PASSWORD"),
     )

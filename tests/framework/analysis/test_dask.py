@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import pickle
 import random
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ import pytest
 
 from ronda.framework.analysis.aligning import RAISED, SKIPPED
 from ronda.framework.analysis.live.cluster import Cluster
+from ronda.framework.analysis.live.dask_serving import recipe_of
 from ronda.framework.analysis.live.options import DaskPlace
 from ronda.framework.analysis.pipeline import Pipeline, Step
 from ronda.framework.stream import Description, State, Stream
@@ -21,6 +24,7 @@ from tests.framework.analysis import test_runner as offline
 from tests.framework.analysis.dask_cluster import DaskCluster
 from tests.framework.analysis.test_live import HERE, camera, opened, results, running, take
 from tests.framework.stream.conftest import RedisServer, wait_until
+from tests.ports import free_port
 
 pytest.importorskip("distributed")
 
@@ -163,6 +167,42 @@ def test_points_of_a_scheduler_that_stays_away_are_marked_and_the_scan_is_not_he
         assert list(results(scan, "away_status")) == [RAISED] * 40
         told = results(scan, "away_event")[0].decode()
         assert told.startswith(f"the Dask scheduler at {absent.address} does not answer (")
+
+
+def test_nobody_computes_without_this_version_of_the_package_and_no_attempt_leaves_a_thread(
+    cluster: DaskCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ronda.framework.analysis.live.cluster.own_version", lambda: "0.0")
+    other = Cluster("other", cluster.place, 1.0)
+    other.start()
+    try:
+        wait_until(lambda: "runs without ronda 0.0; install that version there" in other.problem)
+        assert (other.threads, other.workers) == (0, frozenset())
+    finally:
+        other.close()
+    monkeypatch.setattr("ronda.framework.analysis.live.cluster.PERIOD", 0.01)
+    absent = Cluster("absent", DaskPlace(f"tcp://127.0.0.1:{free_port()}"), 1.0)
+    absent.start()
+    try:
+        wait_until(lambda: bool(absent.problem))
+        before = threading.active_count()
+        with pytest.raises(AssertionError):  # it tries some fifty times meanwhile
+            wait_until(lambda: threading.active_count() > before + 2, 1.0)
+    finally:
+        absent.close()
+
+
+def test_what_is_sent_has_no_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RONDA_REDIS_PASSWORD", "s3cret")
+    (tmp_path / "mine.py").write_text(
+        "from ronda.framework.analysis import stage\n\n@stage(outputs=['one'])\ndef one(frame):\n    return 1.0\n"
+    )
+    pipeline = Pipeline("sent", [Step("mine.py:one", inputs={"frame": "image"})], tmp_path)
+    assert b"s3cret" not in pickle.dumps(recipe_of(pipeline))
+    digest = pipeline.digest
+    (tmp_path / "mine.py").write_text((tmp_path / "mine.py").read_text().replace("1.0", "2.0"))
+    assert "1.0" in recipe_of(pipeline).files["mine.py"], "what this process has loaded"
+    assert Pipeline("sent", pipeline.steps, tmp_path).digest != digest, "other code is not the same stage"
 
 
 def test_a_server_without_dask_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
