@@ -110,11 +110,7 @@ def began(name: str, message: dict[str, Any]) -> float:
     Raises:
         HardwareFault: the message does not say it.
     """
-    try:
-        ticks, frequency = message["start_time"]
-        return float(ticks) / float(frequency)
-    except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise HardwareFault(f"{name}: an image message without the time of its image: {str(message)[:200]}") from error
+    return _seconds(name, message, "start_time", "the time of its image")
 
 
 def exposed(name: str, message: dict[str, Any]) -> float:
@@ -123,11 +119,15 @@ def exposed(name: str, message: dict[str, Any]) -> float:
     Raises:
         HardwareFault: the message does not say it.
     """
+    return _seconds(name, message, "real_time", "its exposure time")
+
+
+def _seconds(name: str, message: dict[str, Any], key: str, what: str) -> float:
     try:
-        ticks, frequency = message["real_time"]
+        ticks, frequency = message[key]
         return float(ticks) / float(frequency)
     except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
-        raise HardwareFault(f"{name}: an image message without its exposure time: {str(message)[:200]}") from error
+        raise HardwareFault(f"{name}: an image message without {what}: {str(message)[:200]}") from error
 
 
 def image_of(name: str, message: dict[str, Any]) -> Image | PackedFrame:
