@@ -27,7 +27,7 @@ from ronda.devices.detector import Reading
 from ronda.devices.device import attribute
 from ronda.devices.measurement import Measurement, OwnChannel
 from ronda.devices.regions import RegionDetectorDevice
-from ronda.framework.errors import NotAllowed, NotReady, OutOfRange, RondaError
+from ronda.framework.errors import CommunicationFailed, NotAllowed, NotReady, OutOfRange, RondaError
 from ronda.framework.scan.orders import Order
 from ronda.framework.stream.description import Channel
 from ronda.framework.tango.names import BeamSynchronousAttribute, CameraAttribute
@@ -305,7 +305,7 @@ class BeamSynchronousDevice(RegionDetectorDevice):
         """No more messages are taken: the scan fails, and the source is reached anew."""
 
         def tell() -> None:
-            raise error
+            raise CommunicationFailed(str(error)) from error  # whatever it was: what takes messages has ended
 
         if self.in_scan:
             self.leave_scan(str(error), wait=False)

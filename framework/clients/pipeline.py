@@ -69,6 +69,9 @@ class Pipeline(Device):
     """
 
     def __init__(self, remote: Remote, configuration: Mapping[str, Any]) -> None:
+        # said here, so that who types the name, which the prompt explains by these, does not ask the device
+        self.description = str(configuration.get("description") or "live analysis")
+        self.unit = ""
         self._seen: list[str] = []
         self._stages: Sequence[Mapping[str, Any]] = configuration.get("stages") or ()
         super().__init__(remote, PIPELINE_CLASS)
