@@ -87,7 +87,7 @@ def test_results_of_analysis_are_part_of_scans(demo, home) -> None:
     try:
         printed = run_page(demo, "analyse-while-you-measure.md", timeout=500, code=1)  # the last scan is stopped
     finally:
-        demo.ronda("shell", demo.folder, "-c", "adc.record = False; curve.active = False; mv(camf, 0.35, energy, 10)")
+        demo.ronda("shell", demo.folder, "-c", "curve.active = False; mv(camf, 0.35, energy, 10)")
 
     assert "computes nothing" not in printed
     assert re.search(r"beam_fwhm_y is lowest, \d+.* at camf = 0\.\d+ ±", printed)

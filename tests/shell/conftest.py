@@ -15,6 +15,8 @@ import pexpect
 import psutil
 import pytest
 
+SPACE = re.compile(r" (?![+*?{])")
+
 ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[=>]|\r")
 
 
@@ -40,9 +42,16 @@ class Typist:
         return self.seen
 
     def wait_for(self, pattern: str, seconds: float = 150) -> str:
-        """Wait until something is printed; returns what was printed up to it."""
-        self.terminal.expect(pattern, timeout=seconds)
+        """Wait until something is printed; returns what was printed up to it.
+
+        A sentence may be wrapped at any of its words, so that each space in the pattern stands for the end of a line too.
+        """
+        self.terminal.expect(SPACE.sub(r"\\s+", pattern), timeout=seconds)
         return ESCAPES.sub("", self.terminal.before)
+
+    def told(self) -> str:
+        """What was printed before the latest prompt, as one line: sentences are wrapped at the width of the terminal."""
+        return " ".join(self.seen.split())
 
     def send(self, *lines: str) -> None:
         """Type lines."""
@@ -113,7 +122,8 @@ def seat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Typ
             str(Path(sys.executable).parent / "ronda"),
             ["shell", str(folder), *(["--session", session] if session else []), *options],
             env={
-                **os.environ,
+                # how wide a terminal is says the terminal, not who runs the tests
+                **{name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")},
                 **({"LOGNAME": user} if user else {}),
                 "TERM": "xterm-256color",
                 "XDG_STATE_HOME": str(state),

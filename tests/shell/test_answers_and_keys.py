@@ -62,7 +62,7 @@ def test_ctrl_c_stops_the_axis_and_leaves(typist: Any, samz: Any, wait_for: Call
     typist.terminal.sendintr()
     typist.wait_for_prompt()
 
-    assert "interrupted; samz stopped at" in typist.seen
+    assert "interrupted; samz stopped at" in typist.told()
     assert samz.State().name == "ON"
     assert samz.Position < 10
     assert "2" in typist.enter("1 + 1")
@@ -95,8 +95,8 @@ def test_ctrl_c_ends_a_question_and_the_command_with_it(typist: Any) -> None:
     typist.terminal.sendintr()
     typist.wait_for_prompt()
 
-    assert "interrupted" in typist.seen
-    assert "went on" not in typist.seen
+    assert "interrupted" in typist.told()
+    assert "went on" not in typist.told()
 
 
 def test_what_runs_beside_goes_on_while_a_question_waits(typist: Any) -> None:
@@ -108,7 +108,7 @@ def test_what_runs_beside_goes_on_while_a_question_waits(typist: Any) -> None:
     typist.send("fine")
     typist.wait_for_prompt()
 
-    assert "answered fine!" in typist.seen
+    assert "answered fine!" in typist.told()
 
 
 def test_a_block_with_cleanup_brings_the_axis_back_after_ctrl_c(
@@ -120,5 +120,5 @@ def test_a_block_with_cleanup_brings_the_axis_back_after_ctrl_c(
     typist.terminal.sendintr()
     typist.wait_for_prompt()
 
-    assert "interrupted; samz stopped at" in typist.seen
+    assert "interrupted; samz stopped at" in typist.told()
     assert samz.Position == pytest.approx(0.0, abs=0.005)

@@ -26,7 +26,7 @@ def typist(demo: Any, seat: Callable[..., Any], wait_for: Callable[..., Any]) ->
 
 
 def test_a_slit_is_aligned_an_image_taken_a_spectrum_measured_and_the_file_found(typist: Any) -> None:
-    assert "wa shows where the axes are, ? helps" in typist.seen
+    assert "wa shows where the axes are, ? helps" in typist.told()
     help_ = typist.enter("?")
     assert all(word in help_ for word in ("lsmot", "lscnt", "ascan samx 0 1 10 0.1 diode", "dscan", "goto_cen"))
     motors = typist.enter("lsmot")
@@ -55,5 +55,5 @@ def test_a_slit_is_aligned_an_image_taken_a_spectrum_measured_and_the_file_found
 
 def saved(told: str) -> Path:
     """The file that the screen names."""
-    (path,) = re.findall(r"scan \d+ saved: (\S+\.h5)", told)
+    (path,) = re.findall(r"scan \d+ saved:\s+(\S+\.h5)", told)
     return Path(path)

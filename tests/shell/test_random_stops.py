@@ -133,8 +133,8 @@ def test_ctrl_c_at_any_moment_stops_all_and_gives_a_sane_prompt(phase: str, typi
         typist.press_ctrl_c()
 
         assert moving(demo.folder) == [], f"{moment} s after the begin of {phase}"
-        assert "interrupted" in typist.seen
-        assert "Traceback" not in typist.seen
+        assert "interrupted" in typist.told()
+        assert "Traceback" not in typist.told()
         assert "42" in typist.enter("6 * 7")
 
 

@@ -52,8 +52,8 @@ def slow(demo: Any, home: None, wait_for: Callable[..., Any]) -> Iterator[None]:
 def test_the_first_screen_says_where_one_is(demo: Any, seat: Callable[..., Any]) -> None:
     typist = seat(demo.folder)
 
-    assert "beamline demo: 20 axes" in typist.seen
-    assert "Ctrl-C stops" in typist.seen
+    assert "beamline demo: 20 axes" in typist.told()
+    assert "Ctrl-C stops" in typist.told()
 
 
 def test_a_command_without_parentheses_becomes_a_call_that_is_shown(typist: Any, demo: Any, home: None) -> None:
@@ -127,7 +127,7 @@ def test_ctrl_c_stops_a_move_and_says_where(verb: str, typist: Any, demo: Any, s
     typist.press_ctrl_c()
 
     assert samx.State().name == demo.device("samy").State().name == "ON"
-    assert f"interrupted; samx stopped at {samx.Position:.4f} mm; samy stopped at" in typist.seen
+    assert f"interrupted; samx stopped at {samx.Position:.4f} mm; samy stopped at" in typist.told()
     assert samx.Position < 9
 
 
@@ -136,8 +136,8 @@ def test_ctrl_c_ends_a_scan_in_order(typist: Any, demo: Any, home: None) -> None
     typist.wait_for(r"2 +0\.1000 ")
     typist.press_ctrl_c()
 
-    assert "ABORTED after" in typist.seen
-    assert "saved: " in typist.seen
+    assert "ABORTED after" in typist.told()
+    assert "saved: " in typist.told()
     assert demo.device("samy").State().name == demo.device("ct1").State().name == "ON"
     assert "counted for 0.1 s" in typist.enter("ct(0.1)"), "the card is free again"
 
@@ -164,7 +164,7 @@ def test_the_second_ctrl_c_stops_the_way_back(typist: Any, demo: Any, slow: None
     typist.wait_for(r"→ 0\.0000 mm")
     typist.press_ctrl_c()
 
-    assert f"samx stopped at {samx.Position:.4f} mm, on its way back" in typist.seen
+    assert f"samx stopped at {samx.Position:.4f} mm, on its way back" in typist.told()
     assert samx.Position > 0.1
 
 
@@ -192,7 +192,7 @@ def test_the_third_ctrl_c_comes_back_at_once_and_says_what_is_left(
     typist.wait_for("begun")
     typist.press_ctrl_c()
 
-    assert "interrupted; left as it is: samx still moves" in typist.seen
+    assert "interrupted; left as it is: samx still moves" in typist.told()
     assert "samx stopped at" in typist.enter("stop(samx)")
 
 
@@ -203,7 +203,7 @@ def test_what_a_script_moves_without_waiting_is_stopped_too(typist: Any, demo: A
     typist.wait_for("begun")
     typist.press_ctrl_c()
 
-    assert f"interrupted; samx stopped at {demo.device('samx').Position:.4f} mm" in typist.seen
+    assert f"interrupted; samx stopped at {demo.device('samx').Position:.4f} mm" in typist.told()
 
 
 def test_esc_ends_a_scan_after_the_point_in_hand_and_p_lets_it_wait(typist: Any, home: None) -> None:
@@ -216,8 +216,8 @@ def test_esc_ends_a_scan_after_the_point_in_hand_and_p_lets_it_wait(typist: Any,
     typist.terminal.send("\x1b")
     typist.wait_for_prompt()
 
-    assert "ABORTED after" in typist.seen
-    assert "stopped by Esc" in typist.seen
+    assert "ABORTED after" in typist.told()
+    assert "stopped by Esc" in typist.told()
 
 
 def test_what_is_typed_while_a_scan_runs_stands_at_the_next_prompt(typist: Any, home: None) -> None:
@@ -254,7 +254,7 @@ def test_a_scan_shows_its_table_and_names_its_file(typist: Any, home: None) -> N
     assert "samy[mm]" in screen
     assert "diode[count]" in screen
     assert "0.2000" in screen
-    file = Path(screen.partition("saved: ")[2].split()[0])
+    file = Path(screen.partition("saved:")[2].split()[0])
     assert file.suffix == ".h5"
     assert file.exists()
 

