@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 
 import numpy as np
 import psutil
@@ -47,8 +48,12 @@ def beamline(rig, redis_server, tmp_path_factory):  # noqa: F811 - the fixture
 
 
 def workers_of(rig, pipeline):
-    children = psutil.Process(rig.servers["far"].process.pid).children()
-    return [one.pid for one in children if pipeline in one.cmdline()]
+    found = []
+    for one in psutil.Process(rig.servers["far"].process.pid).children():
+        with suppress(psutil.NoSuchProcess):  # it has just ended, and nobody has asked how
+            if pipeline in one.cmdline():
+                found.append(one.pid)
+    return found
 
 
 def test_names_are_the_documented_ones(beamline):
